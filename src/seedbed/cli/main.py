@@ -1,0 +1,43 @@
+"""The command `seedbed`: each command stands in a module of its own and registers itself here."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+from rich.console import Console
+
+from seedbed.errors import ContentError, SeedbedError
+
+COMMANDS = ("run",)
+
+
+def _application() -> typer.Typer:
+    application = typer.Typer(
+        name="seedbed",
+        help="In-silico trials of stem-cell transplantation followed by CAR-T cells. "
+        "Simulation for hypothesis and design, not for treating a patient.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for command in COMMANDS:
+        import_module(f"seedbed.cli.{command}").register(application)
+    return application
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def app() -> None:
+    """Run the command line; a wrong input ends with exit code 2 and no traceback, a failed job with 1."""
+    try:
+        _application()()
+    except ContentError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except SeedbedError as error:
+        _complain(f"{type(error).__name__}: {error}")
+        sys.exit(1)

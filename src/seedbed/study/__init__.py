@@ -1,0 +1,1 @@
+"""Studies made of many trials: verification, plausibility, sweeps, selection, attribution, design, forecast."""

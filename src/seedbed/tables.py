@@ -1,0 +1,90 @@
+"""The tables a run writes: what each column means, its unit, its clock, and when it is missing.
+
+The descriptions are content, `library/tables/<table>.yaml`; a table is checked against them at the door.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+import pandas as pd
+
+from seedbed import library
+from seedbed.documents import Content, read
+from seedbed.errors import TableError, nearest
+
+
+class Column(Content):
+    """One column of a table."""
+
+    name: str
+    meaning: str
+    unit: str = "1"
+    kind: Literal["integer", "number", "boolean", "text", "category"] = "number"
+    clock: str = ""
+    rule: str = ""
+    missing: str = "never"
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+
+
+class TableDescription(Content):
+    """The columns of one table."""
+
+    table: str
+    describes: str
+    columns: tuple[Column, ...]
+    further_columns: str = ""
+
+
+@cache
+def describe(table: str) -> TableDescription:
+    """Return the description of a table, such as ``"endpoints"``."""
+    return read(library.find("tables", table), TableDescription)
+
+
+def columns(table: str) -> tuple[Column, ...]:
+    """Return the documented columns of a table."""
+    return describe(table).columns
+
+
+def check(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table unchanged when it fits its description.
+
+    Raises
+    ------
+    TableError
+        Lists every column that is missing or unknown and every value out of range.
+    """
+    description = describe(table)
+    known = {column.name: column for column in description.columns}
+    faults = [f'column "{name}" is missing' for name in known if name not in frame]
+    if not description.further_columns:
+        faults += [
+            f'unknown column "{name}"' + (f', did you mean "{near}"?' if (near := nearest(name, known)) else "")
+            for name in frame
+            if name not in known
+        ]
+    for name, column in known.items():
+        if name in frame:
+            faults += _value_faults(column, frame[name])
+    if faults:
+        raise TableError(f"table {table}: " + "; ".join(faults))
+    return frame
+
+
+def _value_faults(column: Column, values: pd.Series) -> list[str]:
+    faults = []
+    if column.missing == "never" and values.isna().any():
+        faults.append(f'column "{column.name}" has {int(values.isna().sum())} missing values, and may have none')
+    present = values.dropna()
+    if column.categories and not present.isin(column.categories).all():
+        odd = sorted(set(present.astype(str)) - set(column.categories))
+        faults.append(f'column "{column.name}" holds {", ".join(odd)}; expected {", ".join(column.categories)}')
+    if column.minimum is not None and (present < column.minimum).any():
+        faults.append(f'column "{column.name}" falls below {column.minimum} {column.unit}')
+    if column.maximum is not None and (present > column.maximum).any():
+        faults.append(f'column "{column.name}" exceeds {column.maximum} {column.unit}')
+    return faults

@@ -1,0 +1,1 @@
+"""Run a virtual trial: enroll, simulate, grade, derive endpoints, write the run folder."""
