@@ -9,6 +9,7 @@ from functools import cache
 from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
 
 from seedbed import library
 from seedbed.documents import Content, read
@@ -88,3 +89,32 @@ def _value_faults(column: Column, values: pd.Series) -> list[str]:
     if column.maximum is not None and (present > column.maximum).any():
         faults.append(f'column "{column.name}" exceeds {column.maximum} {column.unit}')
     return faults
+
+
+_ARROW_TYPES = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "text": pa.string(),
+    "category": pa.string(),
+}
+
+
+def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
+    """Return a checked table with the documented types, so that every shard has the same schema.
+
+    Columns beyond the documented ones are kept after them, in alphabetical order.
+    """
+    check(table, frame)
+    documented = columns(table)
+    further = sorted(set(frame.columns) - {column.name for column in documented})
+    fields = [pa.field(column.name, _ARROW_TYPES[column.kind]) for column in documented]
+    fields += [pa.field(name, _arrow_type(frame[name])) for name in further]
+    arrays = [pa.array(frame[field.name], type=field.type, from_pandas=True) for field in fields]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _arrow_type(values: pd.Series) -> pa.DataType:
+    if pd.api.types.is_bool_dtype(values):
+        return pa.bool_()
+    return pa.float64() if pd.api.types.is_numeric_dtype(values) else pa.string()

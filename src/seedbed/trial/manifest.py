@@ -1,0 +1,145 @@
+"""What was asked of a run, and what became of it: the file `manifest.json` of a run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from seedbed import __version__
+from seedbed.documents import Content, content_hash
+from seedbed.errors import RunError
+
+FILE_NAME = "manifest.json"
+
+
+class Request(Content):
+    """Everything that decides the numbers of a run; two runs with equal requests are equal bit for bit."""
+
+    protocol: dict[str, Any]
+    subjects: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    until_days: float = Field(gt=0)
+    relative_tolerance: float = Field(gt=0)
+    trajectories: int = Field(ge=0)
+    shard_size: int = Field(ge=1)
+    ensemble: str | None = None
+    hashes: dict[str, str]
+    seedbed_version: str = __version__
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the hash of the request."""
+        return content_hash(self.model_dump(mode="json"))
+
+
+class Shard(Content):
+    """A block of enrolled subjects in one arm: the unit of work."""
+
+    index: int
+    arm: str
+    first_subject: int
+    last_subject: int
+
+    @property
+    def name(self) -> str:
+        """Return the name of the shard's folder."""
+        return f"{self.index:06d}-{self.arm}"
+
+
+class Outcome(Content):
+    """What a finished shard left: its files by hash, its counts, how long it took."""
+
+    done: int
+    failed: int
+    seconds: float
+    files: dict[str, str]
+
+
+class Manifest(Content):
+    """The manifest of a run folder."""
+
+    request: Request
+    fingerprint: str
+    shards: tuple[Shard, ...]
+    outcomes: dict[str, Outcome] = Field(default_factory=dict)
+    created: str
+    finished: str | None = None
+    seconds: float | None = None
+    machine: dict[str, Any]
+
+    @property
+    def n_done(self) -> int:
+        """Return how many subjects were simulated to the end, over all arms."""
+        return sum(outcome.done for outcome in self.outcomes.values())
+
+    @property
+    def n_failed(self) -> int:
+        """Return how many subjects failed, over all arms."""
+        return sum(outcome.failed for outcome in self.outcomes.values())
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def new(request: Request, shards: tuple[Shard, ...]) -> Manifest:
+    """Return the manifest of a run that has not begun."""
+    return Manifest(
+        request=request, fingerprint=request.fingerprint, shards=shards, created=now(), machine=describe_machine()
+    )
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what a reader needs to judge times: processor, cores, system, Python and numpy."""
+    return {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a folder so that a reader sees the old one or the new one, never half of one."""
+    write_atomically(folder / FILE_NAME, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False))
+
+
+def read(folder: Path) -> Manifest:
+    """Return the manifest of a run folder (or of a manifest file).
+
+    Raises
+    ------
+    RunError
+        There is none, or it cannot be understood.
+    """
+    file = folder if folder.is_file() else folder / FILE_NAME
+    try:
+        return Manifest.model_validate_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror}); give the folder of a run") from error
+    except ValidationError as error:
+        raise RunError(f"{file}: not the manifest of a run of this version ({error.error_count()} problems)") from error
+
+
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name, flush it to disk, then give it its name."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{file}: cannot be written ({error.strerror}); free space and run again to resume") from error
