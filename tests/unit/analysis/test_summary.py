@@ -1,0 +1,114 @@
+"""The rows of summary.json."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbed import analysis
+from seedbed.analysis.summary import Definitions, Quantity, Rate, Time, median
+from seedbed.errors import TableError
+
+
+def endpoints(n: int = 40) -> pd.DataFrame:
+    subject = np.arange(n)
+    one = pd.DataFrame({
+        "subject": subject,
+        "arm": "asct",
+        "response_d28": np.where(subject < 10, "CR", np.where(subject < 20, "PR", None)),
+        "mrd_negative_d90": [True] * 5 + [False] * 15 + [None] * (n - 20),
+        "crs_grade": subject % 5,
+        "pfs_days": np.linspace(10, 800, n),
+        "pfs_event": subject % 2 == 0,
+        "cart_cmax_per_ul": np.linspace(1, 100, n),
+    })
+    return pd.concat([one, one.assign(arm="asct_cart")], ignore_index=True)
+
+
+def row(rows: list[dict], arm: str, endpoint: str, day: float | None = None) -> dict:
+    (found,) = [r for r in rows if (r["arm"], r["endpoint"], r["time_days"]) == (arm, endpoint, day)]
+    return found
+
+
+def test_rates_count_or_leave_out_those_not_assessed():
+    rows = analysis.summarize(endpoints())
+    response = row(rows, "asct", "complete_response_d28")
+    assert response["estimate"] == pytest.approx(10 / 40)
+    assert response["n"] == 40
+    mrd = row(rows, "asct", "mrd_negative_d90")
+    assert mrd["estimate"] == pytest.approx(5 / 20)
+    assert mrd["n"] == 20
+    assert row(rows, "asct", "crs_grade_3")["estimate"] == pytest.approx(16 / 40)
+
+
+def test_each_row_has_the_documented_keys_and_is_json():
+    rows = analysis.summarize(endpoints())
+    keys = "arm endpoint time_days estimate lower upper n unit between_patient parameter_sd monte_carlo_se".split()
+    assert all(list(r) == keys for r in rows)
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert {r["arm"] for r in rows} == {"asct", "asct_cart"}
+
+
+def test_quantities_have_median_and_quantiles_between_patients():
+    result = row(analysis.summarize(endpoints()), "asct_cart", "cart_cmax")
+    assert result["estimate"] == pytest.approx(50.5)
+    assert result["between_patient"]["q05"] == pytest.approx(1 + 0.05 * 99)
+    assert result["lower"] < 50.5 < result["upper"]
+    assert result["parameter_sd"] is None
+
+
+def test_a_median_that_is_not_reached_is_null():
+    table = endpoints().assign(pfs_event=False)
+    rows = analysis.summarize(table)
+    assert row(rows, "asct", "pfs_median")["estimate"] is None
+    assert row(rows, "asct", "pfs", 365)["estimate"] == 1.0
+
+
+def test_parameter_spread_appears_with_parameter_sets_and_is_zero_without_effect():
+    generator = np.random.default_rng(5)
+    n, n_sets = 4000, 8
+    sets = pd.Series(np.arange(n) % n_sets, index=np.arange(n))
+    shift = np.linspace(-1, 1, n_sets)[sets.to_numpy()]
+    table = pd.DataFrame({"subject": np.arange(n), "arm": "a", "cart_cmax_per_ul": generator.normal(10 + shift, 1)})
+    definition = Quantity(kind="quantity", endpoint="cmax", column="cart_cmax_per_ul", unit="1/uL")
+    (found,) = analysis.summarize(table, [definition], parameter_sets=sets)
+    # spread of eight equidistant values on [-1, 1]; 0.05 is about the sampling error of each set's median
+    assert found["parameter_sd"] == pytest.approx(np.linspace(-1, 1, n_sets).std(ddof=1), abs=0.05)
+    (flat,) = analysis.summarize(
+        table.assign(cart_cmax_per_ul=generator.normal(10, 1, n)), [definition], parameter_sets=sets
+    )
+    assert flat["parameter_sd"] < 0.06
+
+
+def test_definitions_without_their_columns_are_left_out():
+    rows = analysis.summarize(endpoints()[["subject", "arm", "crs_grade"]])
+    assert {r["endpoint"] for r in rows} == {"crs_any", "crs_grade_2", "crs_grade_3"}
+
+
+def test_missing_arm_and_missing_parameter_set_are_refused():
+    with pytest.raises(TableError, match='column "arm" is missing'):
+        analysis.summarize(pd.DataFrame({"subject": [1]}))
+    with pytest.raises(TableError, match="40 subjects have no parameter set"):
+        analysis.summarize(endpoints(), parameter_sets=pd.Series([0, 1], index=[900, 901]))
+
+
+def test_an_endpoint_nobody_has_gives_a_row_with_n_zero():
+    table = endpoints().assign(cart_cmax_per_ul=np.nan, mrd_negative_d90=None)
+    rows = analysis.summarize(table)
+    for endpoint in ("cart_cmax", "mrd_negative_d90"):
+        assert row(rows, "asct", endpoint)["n"] == 0
+        assert row(rows, "asct", endpoint)["estimate"] is None
+
+
+def test_median_interval_covers_at_its_level():
+    generator = np.random.default_rng(7)
+    hits = [median(generator.normal(size=101)).includes(0.0) for _ in range(1000)]
+    assert 0.94 <= np.mean(hits) <= 0.985  # conservative by construction; Monte Carlo error 0.007
+
+
+def test_standard_definitions_have_unique_names():
+    names = [definition.endpoint for definition in analysis.standard_definitions()]
+    assert len(names) == len(set(names))
+    assert {type(d) for d in analysis.standard_definitions()} >= {Rate, Time, Quantity}
+    assert Definitions.model_config["extra"] == "forbid"
