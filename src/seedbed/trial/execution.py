@@ -13,28 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
-
-import pyarrow as pa
 
 from seedbed.errors import RunError
 from seedbed.trial.manifest import Outcome, Request, Shard
-from seedbed.trial.shards import Shards
+from seedbed.trial.shards import ShardResult, Shards
 
 HEARTBEAT_SECONDS = 15.0
 Where = Literal["processes", "threads"]
 Report = Callable[[Shard, Outcome], None]
-
-
-@dataclass(frozen=True)
-class ShardResult:
-    """The tables of one shard and its counts."""
-
-    tables: dict[str, pa.Table]
-    done: int
-    failed: int
-    seconds: float
 
 
 Work = Callable[[Request, Shard], ShardResult]
@@ -85,7 +72,7 @@ def _collect(running: dict[Future[ShardResult], Shard], store: Shards, report: R
             for held in (shard, *running.values()):
                 store.release(held)
             raise
-        report(shard, store.finish(shard, result.tables, result.done, result.failed, result.seconds))
+        report(shard, store.finish(shard, result))
 
 
 @contextmanager

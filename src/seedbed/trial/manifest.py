@@ -40,24 +40,27 @@ class Request(Content):
 
 
 class Shard(Content):
-    """A block of enrolled subjects in one arm: the unit of work."""
+    """A block of subjects in all arms, about a thousand patients: the unit of work.
+
+    Subjects are numbered as they are screened; of those from `first_subject` to `last_subject` the eligible ones
+    are enrolled.
+    """
 
     index: int
-    arm: str
     first_subject: int
     last_subject: int
 
     @property
     def name(self) -> str:
         """Return the name of the shard's folder."""
-        return f"{self.index:06d}-{self.arm}"
+        return f"{self.index:06d}"
 
 
 class Outcome(Content):
-    """What a finished shard left: its files by hash, its counts, how long it took."""
+    """What a finished shard left: its files by hash, its counts by arm, how long it took."""
 
-    done: int
-    failed: int
+    done: dict[str, int]
+    failed: dict[str, int]
     seconds: float
     files: dict[str, str]
 
@@ -77,12 +80,12 @@ class Manifest(Content):
     @property
     def n_done(self) -> int:
         """Return how many subjects were simulated to the end, over all arms."""
-        return sum(outcome.done for outcome in self.outcomes.values())
+        return sum(sum(outcome.done.values()) for outcome in self.outcomes.values())
 
     @property
     def n_failed(self) -> int:
         """Return how many subjects failed, over all arms."""
-        return sum(outcome.failed for outcome in self.outcomes.values())
+        return sum(sum(outcome.failed.values()) for outcome in self.outcomes.values())
 
 
 def now() -> str:

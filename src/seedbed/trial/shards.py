@@ -15,6 +15,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +27,16 @@ from seedbed.trial.manifest import Outcome, Shard
 SILENT_AFTER_SECONDS = 120.0
 TABLES = ("subjects", "events", "endpoints", "failures", "trajectories", "flow")
 _PARQUET = {"compression": "zstd", "write_statistics": False}
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """The tables of one shard, its counts by arm, and the seconds it took."""
+
+    tables: dict[str, pa.Table]
+    done: dict[str, int]
+    failed: dict[str, int]
+    seconds: float
 
 
 class Shards:
@@ -46,17 +57,17 @@ class Shards:
             shutil.rmtree(file.parent)
         return outcome if intact else None
 
-    def finish(self, shard: Shard, tables: dict[str, pa.Table], done: int, failed: int, seconds: float) -> Outcome:
+    def finish(self, shard: Shard, result: ShardResult) -> Outcome:
         """Write the tables of a shard all at once and return its outcome."""
         final = self.folder / shard.name
         temporary = self.folder / f".{shard.name}.{socket.gethostname()}.{os.getpid()}"
         try:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            for name, table in tables.items():
+            for name, table in result.tables.items():
                 pq.write_table(table, temporary / f"{name}.parquet", **_PARQUET)
             files = {file.name: _hash(file) for file in sorted(temporary.iterdir())}
-            outcome = Outcome(done=done, failed=failed, seconds=seconds, files=files)
+            outcome = Outcome(done=result.done, failed=result.failed, seconds=result.seconds, files=files)
             (temporary / "outcome.json").write_text(json.dumps(outcome.model_dump()), encoding="utf-8")
             for file in temporary.iterdir():
                 _flush(file)

@@ -10,17 +10,15 @@ import pytest
 
 from seedbed.errors import RunError
 from seedbed.trial import execution, manifest
-from seedbed.trial.execution import ShardResult, open_pool, work_shards
+from seedbed.trial.execution import open_pool, work_shards
 from seedbed.trial.manifest import Request, Shard
-from seedbed.trial.shards import Shards, iterate
-
-ARMS = ("asct", "cart")
+from seedbed.trial.shards import ShardResult, Shards, iterate
 
 
 def request():
     return Request(
         protocol={"id": "p"},
-        subjects=40,
+        subjects=80,
         seed=1,
         until_days=30,
         relative_tolerance=1e-5,
@@ -31,16 +29,14 @@ def request():
 
 
 def shards():
-    blocks = [(first, first + 9) for first in range(0, 40, 10)]
-    pairs = [(arm, block) for block in blocks for arm in ARMS]
-    return [Shard(index=i, arm=a, first_subject=b[0], last_subject=b[1]) for i, (a, b) in enumerate(pairs)]
+    return [Shard(index=index, first_subject=10 * index, last_subject=10 * index + 9) for index in range(8)]
 
 
 def fake_work(asked, shard):
     """A pure function of the request and the shard, as the real work is."""
     subjects = list(range(shard.first_subject, shard.last_subject + 1))
     frame = pd.DataFrame({"subject": subjects, "value": [asked.seed * 0.1 + s for s in subjects]})
-    return ShardResult({"endpoints": pa.Table.from_pandas(frame)}, done=len(subjects), failed=0, seconds=0.0)
+    return ShardResult({"endpoints": pa.Table.from_pandas(frame)}, done={"asct": len(subjects)}, failed={"asct": 0}, seconds=0.0)
 
 
 def failing_work(asked, shard):
@@ -52,7 +48,9 @@ def failing_work(asked, shard):
 def run(folder, work=fake_work, workers=1, where="threads"):
     store, seen = Shards(folder), []
     with open_pool(where, workers) as (pool, at_once):
-        work_shards(request(), shards(), store, work, pool, at_once=at_once, report=lambda s, o: seen.append(s.index))
+        work_shards(
+            request(), shards(), store, work, pool, at_once=at_once, report=lambda shard, _: seen.append(shard.index)
+        )
     store.merge(shards(), folder, ("endpoints",))
     return (folder / "endpoints.parquet").read_bytes(), seen
 
@@ -61,7 +59,7 @@ def test_every_shard_is_worked_once_and_merged_in_order(tmp_path):
     _, seen = run(tmp_path)
     assert sorted(seen) == list(range(8))
     table = pq.read_table(tmp_path / "endpoints.parquet")
-    assert table["subject"].to_pylist()[:20] == list(range(10)) * 2
+    assert table["subject"].to_pylist()[:20] == list(range(20))
     assert sum(piece.num_rows for piece in iterate(tmp_path / "endpoints.parquet", ["subject"])) == 80
 
 
@@ -111,7 +109,7 @@ def test_the_claim_of_another_machine_is_taken_over_once_it_is_silent(tmp_path):
 
 def test_what_a_killed_process_left_half_written_is_swept_away(tmp_path):
     store = Shards(tmp_path)
-    left = store.folder / f".000000-asct.{socket.gethostname()}.{2**22 - 7}"
+    left = store.folder / f".000000.{socket.gethostname()}.{2**22 - 7}"
     left.mkdir()
     store.sweep()
     assert not left.exists()
@@ -119,14 +117,14 @@ def test_what_a_killed_process_left_half_written_is_swept_away(tmp_path):
 
 def test_a_full_disk_is_reported_with_the_cure_and_loses_no_finished_shard(tmp_path, monkeypatch):
     store = Shards(tmp_path)
-    store.finish(shards()[0], fake_work(request(), shards()[0]).tables, 10, 0, 0.0)
+    store.finish(shards()[0], fake_work(request(), shards()[0]))
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(RunError, match="No space left on device.*resume"):
-        store.finish(shards()[1], fake_work(request(), shards()[1]).tables, 10, 0, 0.0)
+    with pytest.raises(RunError, match=r"No space left on device.*resume"):
+        store.finish(shards()[1], fake_work(request(), shards()[1]))
     assert store.outcome(shards()[0]) is not None
     assert store.outcome(shards()[1]) is None
 

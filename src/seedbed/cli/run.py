@@ -1,0 +1,127 @@
+"""The commands `run`, `rerun` and `work`: from a protocol to a run folder and its report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from seedbed.errors import RunError
+from seedbed.trial import manifest as manifests
+from seedbed.trial.execution import Where
+from seedbed.trial.manifest import Outcome, Request, Shard
+
+Subjects = Annotated[int, typer.Option(min=1, help="How many virtual patients to enroll.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder; a folder that holds the same run is resumed.")]
+Workers = Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")]
+WhereOption = Annotated[str, typer.Option("--where", help="Work on processes or threads.")]
+Cluster = Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port.")]
+Language = Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(run)
+    app.command()(rerun)
+    app.command()(work)
+
+
+def run(
+    protocol: Annotated[str, typer.Argument(help="Id of a protocol of the library, or a YAML file.")],
+    subjects: Subjects = 1000,
+    seed: Seed = 1,
+    out: Out = None,
+    workers: Workers = 2,
+    until: Annotated[float | None, typer.Option(min=1, help="Follow-up in days from enrollment.")] = None,
+    square: Annotated[bool, typer.Option(help="Add the arms neither, ASCT alone and CAR-T alone.")] = False,
+    trajectories: Annotated[int, typer.Option(min=0, help="Subjects whose courses are kept.")] = 200,
+    ensemble: Annotated[str | None, typer.Option(help="Calibrated ensemble of parameter sets, or 'none'.")] = None,
+    where: WhereOption = "processes",
+    cluster: Cluster = None,
+    language: Language = "en",
+) -> None:
+    """Run a virtual trial and write its folder and report."""
+    from seedbed.trial.request import Options, make_request
+
+    options = Options(
+        subjects=subjects, seed=seed, until_days=until, square=square, trajectories=trajectories, ensemble=ensemble
+    )
+    request = make_request(protocol, options)
+    folder = out or Path("runs") / f"{request.protocol['id']}-{request.fingerprint[:8]}"
+    _perform(folder, request, workers, where, cluster, language)
+
+
+def rerun(
+    manifest: Annotated[Path, typer.Argument(help="The manifest.json of a run, or its folder.")],
+    out: Out = None,
+    workers: Workers = 2,
+    where: WhereOption = "processes",
+    cluster: Cluster = None,
+    language: Language = "en",
+) -> None:
+    """Repeat a run from the resolved inputs embedded in its manifest."""
+    request = manifests.read(manifest).request
+    folder = out or Path("runs") / f"{request.protocol['id']}-{request.fingerprint[:8]}-again"
+    _perform(folder, request, workers, where, cluster, language)
+
+
+def work(folder: Annotated[Path, typer.Argument(help="A run folder that other machines can see too.")]) -> None:
+    """Join the work on a run folder: take unclaimed shards until none is left, as an array job would."""
+    from seedbed.trial.run import join
+
+    shards = join(folder)
+    Console().print(f"{folder}: {shards} shards worked here; `seedbed run` on this folder merges and reports")
+
+
+def _perform(folder: Path, request: Request, workers: int, where: str, cluster: str | None, language: str) -> None:
+    from seedbed import report
+    from seedbed.trial.run import execute, summarize
+
+    if where not in ("processes", "threads"):
+        raise RunError(f'--where "{where}": expected processes or threads')
+    console = Console()
+    began = time.monotonic()
+    with _bar(request, console) as progress:
+        execute(folder, request, workers=workers, where=_where(where), cluster=cluster, progress=progress)
+    summarize(folder)
+    page = report.write(folder, language=language)
+    console.print(report.terminal(folder, language))
+    console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+
+
+def _where(where: str) -> Where:
+    return "threads" if where == "threads" else "processes"
+
+
+@contextmanager
+def _bar(request: Request, console: Console) -> Iterator[object]:
+    """Show done, failed, rate and time left for each arm."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=min(40, shutil.get_terminal_size().columns // 3)),
+        MofNCompleteColumn(),
+        TextColumn("failed {task.fields[failed]}"),
+        TextColumn("{task.fields[rate]:.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        tasks = {arm: bar.add_task(arm, total=request.subjects, failed=0, rate=0.0) for arm in request.protocol["arms"]}
+        began = time.monotonic()
+
+        def show(_shard: Shard, outcome: Outcome) -> None:
+            for arm, task_id in tasks.items():
+                task = bar.tasks[task_id]
+                finished = task.completed + outcome.done[arm] + outcome.failed[arm]
+                failed = task.fields["failed"] + outcome.failed[arm]
+                rate = finished / max(time.monotonic() - began, 1e-3)
+                bar.update(task_id, completed=finished, failed=failed, rate=rate)
+
+        yield show

@@ -1,0 +1,128 @@
+"""The main job: a protocol becomes a run folder.
+
+`request` settles everything that decides the numbers; `execute` works the shards, resumes what a killed run left,
+merges the tables and checks that hardly any subject failed. What the folder holds is listed in
+`docs/reference/run_folder.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from seedbed.errors import RunError
+from seedbed.trial import manifest as manifests
+from seedbed.trial.execution import Where, open_pool, work_shards
+from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
+from seedbed.trial.shards import Shards
+from seedbed.trial.work import enrolled_blocks, work_shard
+
+FAILED_SHARE_ALLOWED = 0.01
+Progress = Callable[[Shard, Outcome], None]
+
+
+def plan(request: Request) -> tuple[Shard, ...]:
+    """Return the shards of a request: blocks of screened subjects that hold so many enrolled ones together."""
+    return tuple(
+        Shard(index=index, first_subject=first, last_subject=last)
+        for index, (first, last) in enumerate(enrolled_blocks(request))
+    )
+
+
+def open_folder(folder: Path, request: Request) -> Manifest:
+    """Return the manifest of a new folder, or of one that holds the same run, to be resumed.
+
+    Raises
+    ------
+    RunError
+        The folder holds another run, or files that are no run.
+    """
+    if (folder / manifests.FILE_NAME).exists():
+        held = manifests.read(folder)
+        if held.fingerprint != request.fingerprint:
+            raise RunError(f"{folder} holds another run ({_difference(held.request, request)}); give another --out")
+        return held
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} holds files that are no run of seedbed; give another --out")
+    made = manifests.new(request, plan(request))
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = yaml.safe_dump(request.protocol, sort_keys=False, allow_unicode=True)
+    manifests.write_atomically(folder / "protocol.yaml", resolved)
+    manifests.write(folder, made)
+    return made
+
+
+def _difference(held: Request, asked: Request) -> str:
+    theirs, ours = held.model_dump(), asked.model_dump()
+    names = [name for name in ours if theirs[name] != ours[name]]
+    return ", ".join(
+        f"{name} {theirs[name]} there, {ours[name]} asked" if isinstance(ours[name], int | float) else f"other {name}"
+        for name in names
+    )
+
+
+def execute(
+    folder: Path,
+    request: Request,
+    *,
+    workers: int = 2,
+    where: Where = "processes",
+    cluster: str | None = None,
+    progress: Progress = lambda _shard, _outcome: None,
+) -> Manifest:
+    """Work the run of a folder to its end and return its manifest.
+
+    Raises
+    ------
+    RunError
+        The folder holds another run, the disk is full, or more than 1 % of the subjects failed.
+    """
+    began = time.monotonic()
+    held = open_folder(folder, request)
+    store = Shards(folder)
+    store.sweep()
+    outcomes: dict[str, Outcome] = {}
+
+    def record(shard: Shard, outcome: Outcome) -> None:
+        outcomes[shard.name] = outcome
+        progress(shard, outcome)
+        manifests.write(folder, held.model_copy(update={"outcomes": outcomes}))
+
+    todo = list(held.shards)
+    for shard in held.shards:
+        if (outcome := store.outcome(shard)) is not None:
+            todo.remove(shard)
+            outcomes[shard.name] = outcome
+            progress(shard, outcome)
+    if todo:
+        with open_pool(where, min(workers, len(todo)), cluster) as (pool, at_once):
+            work_shards(request, todo, store, work_shard, pool, at_once=at_once, report=record)
+    store.merge(list(held.shards), folder)
+    finished = held.model_copy(
+        update={
+            "outcomes": {shard.name: outcomes[shard.name] for shard in held.shards},
+            "finished": manifests.now(),
+            "seconds": round(time.monotonic() - began, 2),
+        }
+    )
+    manifests.write(folder, finished)
+    _check_failures(finished, folder)
+    return finished
+
+
+def _check_failures(manifest: Manifest, folder: Path) -> None:
+    total = manifest.n_done + manifest.n_failed
+    if manifest.n_failed > FAILED_SHARE_ALLOWED * total:
+        raise RunError(
+            f"{manifest.n_failed} of {total} subjects failed, more than {FAILED_SHARE_ALLOWED:.0%}; "
+            f"the reasons stand in {folder / 'failures.parquet'}"
+        )
+
+
+def write_summary(folder: Path, rows: list[dict[str, object]]) -> None:
+    """Write `summary.json`: a row per arm, endpoint and time."""
+    manifests.write_atomically(folder / "summary.json", json.dumps(rows, indent=1, ensure_ascii=False))
