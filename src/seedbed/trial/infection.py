@@ -1,0 +1,149 @@
+"""Infections and fevers that are not cytokine release: hazards from counts, immunoglobulin and mucosal injury.
+
+An episode begins when the cumulative hazard of a subject passes the next of its own exponential thresholds; these
+come from streams (seed, kind of infection, subject, number of the episode), so a subject has the same luck in
+every arm and on every visit schedule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seedbed import streams
+from seedbed.trial.measurement import Signals, Values
+from seedbed.trial.outcomes import EngraftmentFever, InfectionProcess, Outcomes
+
+COLUMNS = ("subject", "day", "end_day", "kind", "grade", "documented", "fatal_luck", "counts_as_infection")
+
+
+def hazard(process: InfectionProcess, signals: Signals) -> Values:
+    """Return the hazard of one kind of infection [1/day], (n,)."""
+    injury = np.maximum(signals["tissue_injury"], 0.0)
+    injured = injury / (1.0 + injury)
+    total = np.full(injury.shape, process.base.value)
+    for risk in process.risks:
+        ratio = np.maximum(signals[risk.signal], 0.0) / risk.below
+        total = total + risk.adds.value * (1 - risk.by_injury + risk.by_injury * injured) / (1 + ratio**risk.steepness)
+    return total
+
+
+@dataclass
+class InfectionCourse:
+    """Infections of one arm's subjects as time goes on."""
+
+    outcomes: Outcomes
+    seed: int
+    subjects: NDArray[np.int64]
+    episodes: list[pd.DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start without infection, at each subject's first thresholds."""
+        shape = len(self.subjects)
+        self._hazard = {kind: np.zeros(shape) for kind in self.outcomes.infections}
+        self._rate: dict[str, Values] = {}
+        self._count = {kind: np.zeros(shape, dtype=np.int64) for kind in self.outcomes.infections}
+        self._threshold = {kind: self._exponential(kind, np.zeros(shape, int)) for kind in self.outcomes.infections}
+        self._until = np.full(shape, -np.inf)
+        self._grade = np.zeros(shape)
+        self._documented = np.zeros(shape, dtype=bool)
+
+    def advance(self, day: float, elapsed: float, signals: Signals) -> None:
+        """Accumulate hazard over the time since the last visit and begin episodes."""
+        for kind, process in self.outcomes.infections.items():
+            rate = hazard(process, signals)
+            self._hazard[kind] += 0.5 * (rate + self._rate.get(kind, rate)) * elapsed
+            self._rate[kind] = rate
+            begins = np.flatnonzero((self._hazard[kind] >= self._threshold[kind]) & (self._until <= day))
+            if begins.size:
+                self._begin(kind, process, begins, day)
+
+    def active(self, day: float) -> tuple[NDArray[np.bool_], Values, NDArray[np.bool_]]:
+        """Return who has an episode on a day, its grade, and whether it is documented, (n,) each."""
+        now = self._until > day
+        return now, np.where(now, self._grade, 0.0), now & self._documented
+
+    def table(self) -> pd.DataFrame:
+        """Return all episodes: subject, day, end_day [day from enrollment], kind, grade, documented, fatal_luck."""
+        if not self.episodes:
+            return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
+        return pd.concat(self.episodes, ignore_index=True).sort_values(["subject", "day"], ignore_index=True)
+
+    def _begin(self, kind: str, process: InfectionProcess, rows: NDArray[np.intp], day: float) -> None:
+        number = self._count[kind][rows]
+        severe = self._luck(kind, "severity", rows, number)
+        life = self._luck(kind, "life threat", rows, number) < process.life_threatening_share.value
+        grade = np.where(severe < process.severe_share.value, np.where(life, 4, 3), 2)
+        documented = self._luck(kind, "documentation", rows, number) < process.documented_share.value
+        spread = np.exp(self.outcomes.infection_duration_spread.value * self._normal(kind, "duration", rows, number))
+        end = day + process.duration.value * spread
+        self.episodes.append(
+            pd.DataFrame(
+                {
+                    "subject": self.subjects[rows],
+                    "day": day,
+                    "end_day": end,
+                    "kind": kind,
+                    "grade": grade,
+                    "documented": documented,
+                    "fatal_luck": self._luck(kind, "fatality", rows, number),
+                    "counts_as_infection": process.counts_as_infection,
+                }
+            )
+        )
+        self._until[rows], self._grade[rows], self._documented[rows] = end, grade, documented
+        self._count[kind][rows] += 1
+        self._hazard[kind][rows] = 0.0
+        self._threshold[kind][rows] = self._exponential(kind, number + 1, rows)
+
+    def _exponential(self, kind: str, number: NDArray, rows: NDArray | slice = slice(None)) -> Values:
+        return -np.log(_each(streams.uniform, self.seed, f"{kind} onset", self.subjects[rows], number))
+
+    def _luck(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
+        return _each(streams.uniform, self.seed, f"{kind} {what}", self.subjects[rows], number)
+
+    def _normal(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
+        return _each(streams.normal, self.seed, f"{kind} {what}", self.subjects[rows], number)
+
+
+def _each(stream: object, seed: int, purpose: str, subjects: NDArray, draws: NDArray) -> Values:
+    """Draw one number a subject, each with a draw number of its own."""
+    drawn = np.empty(len(subjects))
+    for draw in np.unique(draws):
+        mine = draws == draw
+        drawn[mine] = stream(seed, purpose, subjects[mine], int(draw))  # type: ignore[operator]
+    return drawn
+
+
+@dataclass
+class EngraftmentFeverCourse:
+    """Fever of some patients when neutrophils return after the stem cells."""
+
+    content: EngraftmentFever
+    seed: int
+    subjects: NDArray[np.int64]
+    stem_cell_day: Values
+
+    def __post_init__(self) -> None:
+        """Decide who is prone; nobody has fever yet."""
+        prone = streams.uniform(self.seed, "engraftment fever", self.subjects)
+        self._prone = prone < self.content.probability.value
+        self._low = np.zeros(len(self.subjects), dtype=bool)
+        self._begin = np.full(len(self.subjects), np.nan)
+
+    def active(self, day: float, neutrophils: Values) -> NDArray[np.bool_]:
+        """Return who has engraftment fever on a day, (n,)."""
+        after = day - self.stem_cell_day
+        level = self.content.rises_from.value
+        self._low |= (after >= 2) & (after <= 30) & (neutrophils < level)
+        begins = self._low & self._prone & np.isnan(self._begin) & (neutrophils >= level) & (after <= 40)
+        self._begin = np.where(begins, day, self._begin)
+        return (day >= self._begin) & (day < self._begin + self.content.duration.value)
+
+    @property
+    def onset_day(self) -> Values:
+        """Day from enrollment on which the fever began, NaN without, (n,)."""
+        return self._begin
