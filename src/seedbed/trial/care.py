@@ -6,6 +6,7 @@ The rules stand in `library/care`; they see measurements and grades only, the sa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import model_validator
 
 from seedbed import library
 from seedbed.documents import Content, read
+from seedbed.sources import Source
 from seedbed.trial.measurement import Values
 
 PER_WEIGHT = {"mg/kg": "mg", "ug/kg": "ug"}
@@ -73,27 +75,46 @@ class Rule(Content):
     maximum_doses: int | None = None
     clock: Clock | None = None
     kind: Literal["anti_cytokine", "steroid", "transfusion", "immunoglobulin", "growth_factor"]
-    source: str
+    source: Source
 
 
-class CareRules(Content):
-    """The content file of reactive rules."""
+class CareFile(Content):
+    """A content file of reactive rules: its own, and those of the files it includes."""
 
     id: str
     version: str
     describes: str
+    includes: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class CareRules:
+    """The reactive rules an arm is treated by, and the files they come from."""
+
+    id: str
+    version: str
     rules: tuple[Rule, ...]
 
 
-def read_care(name_or_path: str = "standard") -> CareRules:
-    """Return care rules of the library, or of a file.
+def read_care(*names: str | Path) -> CareRules:
+    """Return the care rules of one or more files of the library (default ``standard``), or of own files.
 
     Raises
     ------
     ContentError
-        Lists every problem of the file.
+        Lists every problem of a file; a file that the library does not hold is named with its nearest match.
     """
-    return read(library.find("care", name_or_path), CareRules)
+    files = [file for name in names or ("standard",) for file in _with_included(name)]
+    rules = {rule.id: rule for file in files for rule in file.rules}
+    ids = list(dict.fromkeys(str(name) for name in names or ("standard",)))
+    versions = dict.fromkeys(file.version for file in files)
+    return CareRules("+".join(ids), "+".join(versions), tuple(rules.values()))
+
+
+def _with_included(name: str | Path) -> list[CareFile]:
+    file = read(library.find("care", name), CareFile)
+    return [file, *(deeper for included in file.includes for deeper in _with_included(included))]
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 Use, at each visit day of a common grid (days from enrollment)::
 
-    clinic = Clinic(arm="asct_cart", arm_table=arm_table, subjects=subjects, seed=1, disease="lymphoma")
+    clinic = Clinic(arm="asct_cart", arm_table=arm_table, subjects=subjects, seed=1,
+                    disease="large_b_cell_lymphoma", response_criteria="lugano2014")
     for day in days:
         orders = clinic.visit(day, signals)     # signals: dict of (n,) arrays, see `Clinic.signals`
         for order in orders:                    # Order(target, amount (n,); NaN is no dose)
@@ -16,6 +17,7 @@ simulation. Reactive care at a visit sees that visit's values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,16 +68,16 @@ class ClinicContents:
 
 
 def read_contents(
-    measurement_map: str = "asct_cart", care_rules: str = "standard", outcomes: str = "asct_cart"
+    measurement_map: str = "asct_cart", care: Iterable[str] = (), outcomes: str = "asct_cart"
 ) -> ClinicContents:
-    """Return a clinic's contents by their names in the library, or by paths.
+    """Return a clinic's contents by their names in the library, or by paths; care ``()`` is the standard.
 
     Raises
     ------
     ContentError
         Lists every problem of a file.
     """
-    return ClinicContents(read_map(measurement_map), read_care(care_rules), read_outcomes(outcomes))
+    return ClinicContents(read_map(measurement_map), read_care(*care), read_outcomes(outcomes))
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class ClinicalRecord:
     ----------
     arm : id of the arm
     seed : seed of the study
-    disease : group of the disease, which selects the response rule
+    disease : disease, which decides on survival after progression
+    response_criteria : ``lugano2014``, ``ipcg2005``, ``imwg2016`` or ``b_all``
     subjects : (n,) subject numbers
     age : (n,) [year]
     stem_cell_day, cart_day : (n,) the two day-0s [day from enrollment], NaN when not given
@@ -103,6 +106,7 @@ class ClinicalRecord:
     arm: str
     seed: int
     disease: str
+    response_criteria: str
     subjects: NDArray[np.int64]
     age: Values
     stem_cell_day: Values
@@ -151,7 +155,7 @@ class Clinic:
         [day from enrollment, NaN when not given]
     subjects : one row a virtual patient: ``subject``, ``age`` [year], ``weight`` or ``weight_kg`` [kg]
     seed : seed of the study
-    disease : ``lymphoma``, ``cns_lymphoma``, ``myeloma`` or ``leukemia``
+    disease, response_criteria : as the population has them
     contents : measurement map, care rules and outcomes; default the library's, see `read_contents`
     days : the grid of visit days if known; only speeds up the drawing of noise
 
@@ -168,12 +172,14 @@ class Clinic:
         arm_table: pd.DataFrame,
         subjects: pd.DataFrame,
         seed: int,
-        disease: str = "lymphoma",
+        disease: str = "large_b_cell_lymphoma",
+        response_criteria: str = "lugano2014",
         contents: ClinicContents | None = None,
         days: ArrayLike | None = None,
     ) -> None:
         contents = contents or read_contents()
-        self.arm, self.seed, self.disease = arm, seed, disease
+        self.arm, self.seed = arm, seed
+        self.disease, self.response_criteria = disease, response_criteria
         self.subjects = subjects["subject"].to_numpy(dtype=np.int64)
         if not np.array_equal(self.subjects, arm_table["subject"].to_numpy(dtype=np.int64)):
             raise SimulationError(f"arm {arm}: the arm's table and the subjects' table list different subjects")
@@ -237,6 +243,7 @@ class Clinic:
             arm=self.arm,
             seed=self.seed,
             disease=self.disease,
+            response_criteria=self.response_criteria,
             subjects=self.subjects,
             age=self.age,
             stem_cell_day=self.stem_cell_day,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
 from scipy.special import ndtr, pdtrik
 
 from seedbed import library, streams
 from seedbed.documents import Content, read
+from seedbed.sources import Source
 
 Values = NDArray[np.float64]
 Signals = dict[str, Values]
@@ -28,18 +28,11 @@ BLOCK = 32
 
 
 class Quantity(Content):
-    """A number of content with its unit and where it comes from: a source, or the reason it is assumed."""
+    """A number of content with its unit and where it comes from."""
 
     value: float
     unit: str
-    source: str = ""
-    assumed: str = ""
-
-    @model_validator(mode="after")
-    def _has_one_origin(self) -> Quantity:
-        if bool(self.source) == bool(self.assumed):
-            raise ValueError("needs either a source or the reason why it is assumed")
-        return self
+    source: Source
 
 
 class Temperature(Content):
