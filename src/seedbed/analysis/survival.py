@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,8 @@ class SurvivalCurve:
             return Estimate(np.nan, np.nan, np.nan, np.nan, self.n, self.level)
         index = int(np.searchsorted(self.time, time, side="right")) - 1
         if index < 0:
-            return Estimate(1.0, 1.0, 1.0, 0.0, self.n, self.level)
+            lower = 1.0 if time <= 0 else _zero_events_bound(float(self.n), self.level)
+            return Estimate(1.0, lower, 1.0, 0.0, self.n, self.level)
         return Estimate(
             float(self.survival[index]),
             float(self.lower[index]),
@@ -65,7 +67,10 @@ class SurvivalCurve:
         )
 
     def time_reaching(self, probability: float) -> float:
-        """Return the first time [day] at which survival is at or below a probability; NaN when it stays above."""
+        """Return the time [day] at which survival falls to a probability; NaN when it stays above.
+
+        Where the curve is flat at exactly that probability, the middle of the flat part, as R and SAS do.
+        """
         return _first_below(self.time, self.survival, probability)
 
     def quantile(self, share: float = 0.5) -> Estimate:
@@ -90,8 +95,13 @@ class SurvivalCurve:
 
 
 def _first_below(time: Floats, survival: Floats, level: float) -> float:
-    below = np.flatnonzero(survival <= level + 1e-12)
-    return float(time[below[0]]) if below.size else float("nan")
+    reached = np.flatnonzero(survival <= level + 1e-12)
+    if not reached.size:
+        return float("nan")
+    passed = np.flatnonzero(survival < level - 1e-12)
+    if survival[reached[0]] < level - 1e-12 or not passed.size:
+        return float(time[reached[0]])
+    return float((time[reached[0]] + time[passed[0]]) / 2)
 
 
 def kaplan_meier(time: ArrayLike, event: ArrayLike, *, level: float = LEVEL) -> SurvivalCurve:
@@ -151,13 +161,18 @@ def _log_log_interval(survival: Floats, relative: Floats, at_risk: Floats, level
     inside = (survival < 1.0) & (survival > 0.0)
     log_survival = np.log(survival, out=np.full_like(survival, -1.0), where=inside)
     spread = np.exp(quantile * relative / np.abs(log_survival))
-    exact = ((1.0 - level) / 2.0) ** (1.0 / at_risk)
+    exact = _zero_events_bound(at_risk, level)
     lower = np.where(inside, np.exp(log_survival * spread), np.where(survival >= 1.0, exact, 0.0))
     upper = np.where(inside, np.exp(log_survival / spread), 1.0)
     if survival[-1] <= 0:
         zero = survival <= 0
         upper[zero] = upper[~zero][-1] if (~zero).any() else 1.0
     return lower, upper
+
+
+def _zero_events_bound(at_risk: Any, level: float) -> Any:
+    """Return the exact lower bound of survival when none of those at risk had the event."""
+    return ((1.0 - level) / 2.0) ** (1.0 / at_risk)
 
 
 def survival_curves(tte: pd.DataFrame, *, level: float = LEVEL) -> dict[str, SurvivalCurve]:

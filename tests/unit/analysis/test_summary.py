@@ -44,7 +44,8 @@ def test_rates_count_or_leave_out_those_not_assessed():
 
 def test_each_row_has_the_documented_keys_and_is_json():
     rows = analysis.summarize(endpoints())
-    keys = "arm endpoint time_days estimate lower upper n unit between_patient parameter_sd monte_carlo_se".split()
+    keys = ["arm", "endpoint", "time_days", "estimate", "lower", "upper", "n", "unit"]
+    keys += ["between_patient", "parameter_sd", "monte_carlo_se"]
     assert all(list(r) == keys for r in rows)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert {r["arm"] for r in rows} == {"asct", "asct_cart"}
