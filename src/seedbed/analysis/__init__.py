@@ -1,6 +1,6 @@
 """Statistics on tables only: a table in, a result out; nothing here knows any biology.
 
-Survival (`survival`, `logrank`, `cox`), competing risks (`competing`, `gray`), rates (`proportion`), arms of the same
+Survival (`survival`, `hazard_tests`, `cox`), competing risks (`competing`, `gray`), rates (`proportion`), arms of the same
 virtual patients (`paired`, `interaction`), balance and uncertainty (`balance`, `uncertainty`), trials in stages
 (`sequential`, `power`), thousands of replicates at once (`risk_sets`, `replicates`), rows of ``summary.json``
 (`summary`). Negative z always favors the experimental arm, except in `sequential`, which speaks of benefit.
@@ -10,8 +10,8 @@ from seedbed.analysis.balance import standardized_mean_differences
 from seedbed.analysis.competing import cumulative_incidence, incidence_curves
 from seedbed.analysis.cox import hazard_ratio, proportional_hazards
 from seedbed.analysis.gray import gray_test
+from seedbed.analysis.hazard_tests import logrank, max_combo, one_sample_logrank
 from seedbed.analysis.interaction import Square, excess_of_survival, excess_over_independent_action
-from seedbed.analysis.logrank import logrank, max_combo, one_sample_logrank
 from seedbed.analysis.paired import PairedDifference, mean_difference
 from seedbed.analysis.proportion import binomial, bootstrap, rate_difference
 from seedbed.analysis.results import Estimate, TestResult

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbed.analysis import competing, cox, gray, logrank, replicates, survival
+from seedbed.analysis import competing, cox, gray, hazard_tests, replicates, survival
 from seedbed.analysis.risk_sets import risk_sets
 
 ROW = st.tuples(st.integers(0, 60), st.booleans(), st.booleans())
@@ -38,8 +38,8 @@ def test_survival_falls_from_one_and_stays_in_its_interval(rows):
 def test_swapping_the_arms_flips_every_sign(rows):
     time, event, experimental = columns(rows)
     one, other = risk_sets(time, event, experimental), risk_sets(time, event, ~experimental)
-    np.testing.assert_allclose(logrank.logrank_z([one]), -logrank.logrank_z([other]), atol=1e-9)
-    np.testing.assert_allclose(logrank.weighted_scores(one).z, -logrank.weighted_scores(other).z, atol=1e-9)
+    np.testing.assert_allclose(hazard_tests.logrank_z([one]), -hazard_tests.logrank_z([other]), atol=1e-9)
+    np.testing.assert_allclose(hazard_tests.weighted_scores(one).z, -hazard_tests.weighted_scores(other).z, atol=1e-9)
     np.testing.assert_allclose(
         replicates.rmst_differences(one, 30.0).value, -replicates.rmst_differences(other, 30.0).value, atol=1e-9
     )
@@ -66,10 +66,10 @@ def test_order_and_unit_of_time_change_no_test(rows):
     order = np.random.default_rng(0).permutation(len(time))
     one = risk_sets(time, event, experimental)
     other = risk_sets(time[order] / 30.4375, event[order], experimental[order])
-    np.testing.assert_allclose(logrank.logrank_z([one]), logrank.logrank_z([other]), atol=1e-9)
+    np.testing.assert_allclose(hazard_tests.logrank_z([one]), hazard_tests.logrank_z([other]), atol=1e-9)
     np.testing.assert_allclose(
-        logrank.max_combo_p_values(logrank.weighted_scores(one)),
-        logrank.max_combo_p_values(logrank.weighted_scores(other)),
+        hazard_tests.max_combo_p_values(hazard_tests.weighted_scores(one)),
+        hazard_tests.max_combo_p_values(hazard_tests.weighted_scores(other)),
         atol=1e-6,
     )
 
@@ -99,8 +99,8 @@ def test_at_risk_events_and_censored_add_up(rows):
 @given(ROWS)
 def test_p_values_are_probabilities_and_max_combo_is_between_bonferroni_and_the_smallest(rows):
     time, event, experimental = columns(rows)
-    scores = logrank.weighted_scores(risk_sets(time, event, experimental))
-    p_value = logrank.max_combo_p_values(scores)[0]
+    scores = hazard_tests.weighted_scores(risk_sets(time, event, experimental))
+    p_value = hazard_tests.max_combo_p_values(scores)[0]
     from scipy.special import ndtr
 
     smallest = 2 * ndtr(-np.abs(scores.z[0]).max())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seedbed.analysis import competing, cox, logrank, replicates, survival
+from seedbed.analysis import competing, cox, hazard_tests, replicates, survival
 from seedbed.analysis.risk_sets import risk_sets
 
 ARMS = ("experimental", "control")
@@ -47,7 +47,7 @@ def stacked(made: list[pd.DataFrame]):
 def test_fast_logrank_agrees_with_statsmodels(replicate_trials):
     from statsmodels.duration.survfunc import survdiff
 
-    z = logrank.logrank_z([risk_sets(*stacked(replicate_trials))])
+    z = hazard_tests.logrank_z([risk_sets(*stacked(replicate_trials))])
     for replicate, trial in enumerate(replicate_trials):
         chi_square, _ = survdiff(trial["time"], trial["event"].astype(int), trial["arm"])
         assert z[replicate] ** 2 == pytest.approx(chi_square, rel=EXACT)
@@ -58,7 +58,7 @@ def test_fast_stratified_logrank_agrees_with_statsmodels(replicate_trials):
 
     time, event, experimental = stacked(replicate_trials)
     stratum = np.stack([trial["stratum"].to_numpy() for trial in replicate_trials])
-    z = logrank.logrank_z([risk_sets(time, event, experimental, include=stratum == level) for level in range(3)])
+    z = hazard_tests.logrank_z([risk_sets(time, event, experimental, include=stratum == level) for level in range(3)])
     for replicate, trial in enumerate(replicate_trials):
         chi_square, _ = survdiff(trial["time"], trial["event"].astype(int), trial["arm"], strata=trial["stratum"])
         assert z[replicate] ** 2 == pytest.approx(chi_square, rel=EXACT)
@@ -101,7 +101,7 @@ def test_fast_rmst_and_milestone_agree_with_the_single_trial(replicate_trials):
 def test_weighted_scores_agree_with_lifelines(replicate_trials):
     from lifelines.statistics import logrank_test
 
-    scores = logrank.weighted_scores(risk_sets(*stacked(replicate_trials)))
+    scores = hazard_tests.weighted_scores(risk_sets(*stacked(replicate_trials)))
     for replicate, trial in enumerate(replicate_trials[:4]):
         parts = [trial[trial["arm"] == arm] for arm in ARMS]
         columns = (parts[0]["time"], parts[1]["time"], parts[0]["event"], parts[1]["event"])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seedbed.analysis import competing, cox, gray, logrank, proportion, sequential, survival
-from seedbed.analysis.logrank import WeightedScores, max_combo_p_values
+from seedbed.analysis import competing, cox, gray, hazard_tests, proportion, sequential, survival
+from seedbed.analysis.hazard_tests import WeightedScores, max_combo_p_values
 
 DATA = Path(__file__).parent / "data"
 ARMS = ("experimental", "control")
@@ -49,10 +49,10 @@ def test_median_and_restricted_mean(reference, trial, arm):
 
 
 def test_logrank_plain_stratified_and_weighted(reference, trial):
-    assert logrank.logrank(trial, arms=ARMS).statistic == pytest.approx(reference["logrank.chisq"], rel=EXACT)
-    stratified = logrank.logrank(trial, arms=ARMS, strata="stratum")
+    assert hazard_tests.logrank(trial, arms=ARMS).statistic == pytest.approx(reference["logrank.chisq"], rel=EXACT)
+    stratified = hazard_tests.logrank(trial, arms=ARMS, strata="stratum")
     assert stratified.statistic == pytest.approx(reference["logrank_stratified.chisq"], rel=EXACT)
-    combined = logrank.max_combo(trial, arms=ARMS)
+    combined = hazard_tests.max_combo(trial, arms=ARMS)
     assert combined.details["z_fh_10"] ** 2 == pytest.approx(reference["logrank_fh10.chisq"], rel=1e-6)
 
 

@@ -8,8 +8,8 @@ from seedbed.analysis import (
     balance,
     cox,
     gray,
+    hazard_tests,
     interaction,
-    logrank,
     paired,
     power,
     proportion,
@@ -34,7 +34,7 @@ ARMS = ("six_mp", "placebo")
 )
 def test_spoiled_tables_are_refused(change, message):
     with pytest.raises(TableError, match=message):
-        logrank.logrank(tte.example_tte().assign(**change), arms=ARMS)
+        hazard_tests.logrank(tte.example_tte().assign(**change), arms=ARMS)
 
 
 def test_missing_columns_and_arms_name_the_nearest():
@@ -42,7 +42,7 @@ def test_missing_columns_and_arms_name_the_nearest():
     with pytest.raises(TableError, match='column "time" is missing, did you mean "times"'):
         tte.check_tte(table.rename(columns={"time": "times"}))
     with pytest.raises(TableError, match='arm "placbo" has no subject, did you mean "placebo"'):
-        logrank.logrank(table, arms=("six_mp", "placbo"))
+        hazard_tests.logrank(table, arms=("six_mp", "placbo"))
     with pytest.raises(TableError, match='"cause" is missing'):
         gray.gray_test(table, arms=ARMS)
 
@@ -68,13 +68,13 @@ def test_a_hazard_ratio_needs_events_in_both_arms():
 def test_one_sample_logrank_of_the_reference_itself_is_near_zero():
     generator = np.random.default_rng(2)
     time, cut = generator.exponential(100, 4000), generator.uniform(50, 200, 4000)
-    result = logrank.one_sample_logrank(np.minimum(time, cut), time <= cut, lambda t: t / 100)
+    result = hazard_tests.one_sample_logrank(np.minimum(time, cut), time <= cut, lambda t: t / 100)
     assert abs(result.z) < 3.3  # one chance in a thousand
-    half = logrank.one_sample_logrank(np.minimum(time, cut), time <= cut, lambda t: t / 50)
+    half = hazard_tests.one_sample_logrank(np.minimum(time, cut), time <= cut, lambda t: t / 50)
     assert half.details["ratio"] == pytest.approx(0.5, abs=0.03)
     assert half.z < -10
     with pytest.raises(TableError, match="expected events > 0"):
-        logrank.one_sample_logrank([1.0], [True], lambda t: 0 * t)
+        hazard_tests.one_sample_logrank([1.0], [True], lambda t: 0 * t)
 
 
 def test_paired_influences_give_greenwood_and_gain_from_pairing():
