@@ -55,7 +55,7 @@ def run(
         subjects=subjects, seed=seed, until_days=until, square=square, trajectories=trajectories, ensemble=ensemble
     )
     request = make_request(protocol, options)
-    folder = out or Path("runs") / f"{request.protocol['id']}-{request.fingerprint[:8]}"
+    folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}"
     _perform(folder, request, workers, where, cluster, language)
 
 
@@ -69,7 +69,7 @@ def rerun(
 ) -> None:
     """Repeat a run from the resolved inputs embedded in its manifest."""
     request = manifests.read(manifest).request
-    folder = out or Path("runs") / f"{request.protocol['id']}-{request.fingerprint[:8]}-again"
+    folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}-again"
     _perform(folder, request, workers, where, cluster, language)
 
 
@@ -113,7 +113,7 @@ def _bar(request: Request, console: Console) -> Iterator[object]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        tasks = {arm: bar.add_task(arm, total=request.subjects, failed=0, rate=0.0) for arm in request.protocol["arms"]}
+        tasks = {arm: bar.add_task(arm, total=request.subjects, failed=0, rate=0.0) for arm in request.arms}
         began = time.monotonic()
 
         def show(_shard: Shard, outcome: Outcome) -> None:

@@ -1,16 +1,24 @@
-"""Where the content stands: models, protocols, populations, evidence, plans, words. No logic lives there."""
+"""Where the content stands: models, protocols, populations, evidence, plans, words. No logic lives there.
+
+The folders named in the environment variable ``SEEDBED_LIBRARY`` are searched before the library that seedbed
+ships, so that a modeler's own content stands beside it, or in its place, without touching the package.
+"""
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 
 from seedbed.errors import ContentError, Problem, unknown
 
+VARIABLE = "SEEDBED_LIBRARY"
 
-def root() -> Path:
-    """Return the folder of the library."""
-    return Path(str(resources.files(__name__)))
+
+def roots() -> tuple[Path, ...]:
+    """Return the folders that are searched, first the user's own, last the library of the package."""
+    own = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    return (*own, Path(str(resources.files(__name__))))
 
 
 def path(relative: str) -> Path:
@@ -21,18 +29,17 @@ def path(relative: str) -> Path:
     ContentError
         The library holds no such file.
     """
-    found = root() / relative
-    if not found.exists():
-        raise ContentError(Problem(f'the library holds no "{relative}"', str(root())))
-    return found
+    for root in roots():
+        if (root / relative).exists():
+            return root / relative
+    raise ContentError(Problem(f'the library holds no "{relative}"', str(roots()[-1])))
 
 
 def names(kind: str) -> list[str]:
     """Return the ids of one kind of content, such as ``"protocols"``, in alphabetical order."""
-    folder = path(kind)
-    files = {file.stem for file in folder.glob("*.yaml")}
-    folders = {file.parent.name for file in folder.glob("*/model.yaml")}
-    return sorted(files | folders)
+    folders = [root / kind for root in roots()]
+    files = {file.stem for folder in folders for file in folder.glob("*.yaml")}
+    return sorted(files | {file.parent.name for folder in folders for file in folder.glob("*/model.yaml")})
 
 
 def find(kind: str, name_or_path: str | Path) -> Path:
@@ -49,7 +56,8 @@ def find(kind: str, name_or_path: str | Path) -> Path:
             return own
         cure = f"give a path, or an id of the library's {kind}"
         raise ContentError(Problem("no such file", str(own), cure=cure))
-    for candidate in (root() / kind / f"{own}.yaml", root() / kind / str(own) / "model.yaml"):
-        if candidate.exists():
-            return candidate
+    for root in roots():
+        for candidate in (root / kind / f"{own}.yaml", root / kind / str(own) / "model.yaml"):
+            if candidate.exists():
+                return candidate
     raise ContentError(unknown(kind.removesuffix("s"), str(name_or_path), names(kind)))

@@ -47,7 +47,7 @@ def work_shards(
     """
     waiting = {shard.name: shard for shard in todo}
     running: dict[Future[ShardResult], Shard] = {}
-    with _heartbeats(store, running):
+    with heartbeats(store, lambda: list(running.values())):
         while waiting or running:
             for shard in list(waiting.values()):
                 if len(running) >= at_once:
@@ -76,12 +76,13 @@ def _collect(running: dict[Future[ShardResult], Shard], store: Shards, report: R
 
 
 @contextmanager
-def _heartbeats(store: Shards, running: dict[Future[ShardResult], Shard]) -> Iterator[None]:
+def heartbeats(store: Shards, held: Callable[[], list[Shard]]) -> Iterator[None]:
+    """Keep the claims that `held` returns alive while the block runs."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
-            for shard in list(running.values()):
+            for shard in held():
                 store.heartbeat(shard)
 
     thread = threading.Thread(target=beat, daemon=True)

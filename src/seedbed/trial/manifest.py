@@ -20,9 +20,13 @@ FILE_NAME = "manifest.json"
 
 
 class Request(Content):
-    """Everything that decides the numbers of a run; two runs with equal requests are equal bit for bit."""
+    """Everything that decides the numbers of a run; two runs with equal requests are equal bit for bit.
 
-    protocol: dict[str, Any]
+    `inputs` holds the resolved protocol and population, `files` the text of the model and of the clinic's content.
+    """
+
+    inputs: dict[str, Any]
+    files: dict[str, str]
     subjects: int = Field(ge=1)
     seed: int = Field(ge=0)
     until_days: float = Field(gt=0)
@@ -32,6 +36,16 @@ class Request(Content):
     ensemble: str | None = None
     hashes: dict[str, str]
     seedbed_version: str = __version__
+
+    @property
+    def protocol_id(self) -> str:
+        """Return the id of the protocol."""
+        return self.inputs["protocol"]["id"]
+
+    @property
+    def arms(self) -> list[str]:
+        """Return the ids of the arms, in the protocol's order."""
+        return list(self.inputs["protocol"]["arms"])
 
     @property
     def fingerprint(self) -> str:

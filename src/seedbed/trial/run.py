@@ -11,12 +11,15 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import yaml
 
+from seedbed import analysis
 from seedbed.errors import RunError
 from seedbed.trial import manifest as manifests
-from seedbed.trial.execution import Where, open_pool, work_shards
+from seedbed.trial.execution import Where, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
 from seedbed.trial.shards import Shards
 from seedbed.trial.work import enrolled_blocks, work_shard
@@ -50,7 +53,7 @@ def open_folder(folder: Path, request: Request) -> Manifest:
         raise RunError(f"{folder} holds files that are no run of seedbed; give another --out")
     made = manifests.new(request, plan(request))
     folder.mkdir(parents=True, exist_ok=True)
-    resolved = yaml.safe_dump(request.protocol, sort_keys=False, allow_unicode=True)
+    resolved = yaml.safe_dump(request.inputs, sort_keys=False, allow_unicode=True)
     manifests.write_atomically(folder / "protocol.yaml", resolved)
     manifests.write(folder, made)
     return made
@@ -123,6 +126,29 @@ def _check_failures(manifest: Manifest, folder: Path) -> None:
         )
 
 
-def write_summary(folder: Path, rows: list[dict[str, object]]) -> None:
-    """Write `summary.json`: a row per arm, endpoint and time."""
-    manifests.write_atomically(folder / "summary.json", json.dumps(rows, indent=1, ensure_ascii=False))
+def join(folder: Path) -> int:
+    """Work the unclaimed shards of a run folder until none is left; return how many were worked here.
+
+    For array jobs and other machines that see the folder; the command that made the folder merges the tables.
+    """
+    held = manifests.read(folder)
+    store, worked = Shards(folder), 0
+    for shard in held.shards:
+        if store.outcome(shard) is None and store.claim(shard):
+            with heartbeats(store, lambda held=shard: [held]):
+                store.finish(shard, work_shard(held.request, shard))
+            worked += 1
+    return worked
+
+
+def summarize(folder: Path) -> list[dict[str, Any]]:
+    """Derive `summary.json` from the endpoints of a run folder: a row per arm, endpoint and time.
+
+    Rows of `subjects: selected` are of those whom the arm of the emulated study took, `enrolled` of everyone.
+    """
+    endpoints = pd.read_parquet(folder / "endpoints.parquet")
+    chosen = {"enrolled": endpoints, "selected": endpoints[endpoints["selected"]]}
+    rows = [{**row, "subjects": who} for who, table in chosen.items() for row in analysis.summarize(table)]
+    text = json.dumps(rows, indent=1, ensure_ascii=False)
+    manifests.write_atomically(folder / "summary.json", text)
+    return rows

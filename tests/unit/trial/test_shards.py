@@ -17,7 +17,8 @@ from seedbed.trial.shards import ShardResult, Shards, iterate
 
 def request():
     return Request(
-        protocol={"id": "p"},
+        inputs={"protocol": {"id": "p", "arms": {"asct": {}}}},
+        files={},
         subjects=80,
         seed=1,
         until_days=30,
@@ -36,7 +37,9 @@ def fake_work(asked, shard):
     """A pure function of the request and the shard, as the real work is."""
     subjects = list(range(shard.first_subject, shard.last_subject + 1))
     frame = pd.DataFrame({"subject": subjects, "value": [asked.seed * 0.1 + s for s in subjects]})
-    return ShardResult({"endpoints": pa.Table.from_pandas(frame)}, done={"asct": len(subjects)}, failed={"asct": 0}, seconds=0.0)
+    return ShardResult(
+        {"endpoints": pa.Table.from_pandas(frame)}, done={"asct": len(subjects)}, failed={"asct": 0}, seconds=0.0
+    )
 
 
 def failing_work(asked, shard):

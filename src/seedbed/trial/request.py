@@ -1,0 +1,114 @@
+"""Settle everything that decides the numbers of a run, and embed it, so that the run can be repeated anywhere."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedbed import library, protocol
+from seedbed.documents import content_hash
+from seedbed.population import Population
+from seedbed.protocol import Protocol
+from seedbed.trial import enrollment
+from seedbed.trial.manifest import Request
+
+RELATIVE_TOLERANCE = 1e-5
+LARGEST_SHARD, FEWEST_SHARDS = 1000, 4
+#: Content besides protocol, population and model that decides the numbers.
+EMBEDDED = ("measurements", "care", "outcomes", "rules", "tables")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user chooses for a run, beside the protocol."""
+
+    subjects: int = 1000
+    seed: int = 1
+    until_days: float | None = None
+    square: bool = False
+    trajectories: int = 200
+    ensemble: str | None = None
+
+
+def make_request(name_or_path: str | Path, options: Options) -> Request:
+    """Read a protocol with everything it names, and return the request of a run.
+
+    Raises
+    ------
+    ContentError
+        Every problem of the protocol and of what it names.
+    """
+    trial, who = enrollment.read(name_or_path)
+    return request_of(protocol.square(trial) if options.square else trial, who, options)
+
+
+def request_of(trial: Protocol, who: Population, options: Options) -> Request:
+    """Return the request of a run of a protocol that was read (and perhaps changed by a study)."""
+    resolved = enrollment.resolve(trial, who)
+    files = _embedded_files(trial.model)
+    hashes = {
+        "protocol": content_hash(resolved["protocol"]),
+        "population": content_hash(resolved["population"]),
+        "model": content_hash({name: text for name, text in files.items() if name.startswith("models/")}),
+        "clinic": content_hash({name: text for name, text in files.items() if not name.startswith("models/")}),
+    }
+    shard = min(LARGEST_SHARD, max(50, -(-options.subjects // FEWEST_SHARDS)))
+    return Request(
+        inputs=resolved,
+        files=files,
+        subjects=options.subjects,
+        seed=options.seed,
+        until_days=options.until_days or float(trial.follow_up_days),
+        relative_tolerance=RELATIVE_TOLERANCE,
+        trajectories=options.trajectories,
+        shard_size=shard,
+        ensemble=options.ensemble,
+        hashes=hashes,
+    )
+
+
+def _embedded_files(model: str) -> dict[str, str]:
+    """Return the text of the content files a run reads, by their path in the library."""
+    folders = {f"models/{model}": library.find("models", model).parent}
+    folders |= {kind: library.path(kind) for kind in EMBEDDED}
+    return {
+        f"{name}/{file.relative_to(folder).as_posix()}": file.read_text(encoding="utf-8")
+        for name, folder in folders.items()
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in {".yaml", ".ant", ".csv"}
+    }
+
+
+def use_embedded_content(request: Request) -> None:
+    """See to it that this process reads the content that the request embeds.
+
+    Where the installed library differs, the embedded files are written to the user's cache and put before it.
+    """
+    if not _installed_equals(request):
+        folder = _cache() / content_hash(request.files)[:16]
+        for name, text in request.files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        others = os.environ.get(library.VARIABLE, "")
+        if str(folder) not in others.split(os.pathsep):
+            os.environ[library.VARIABLE] = os.pathsep.join(filter(None, [str(folder), others]))
+
+
+def _installed_equals(request: Request) -> bool:
+    for name, text in request.files.items():
+        found = [root / name for root in library.roots() if (root / name).exists()]
+        if not found or found[0].read_text(encoding="utf-8") != text:
+            return False
+    return True
+
+
+def _cache() -> Path:
+    own = os.environ.get("SEEDBED_CACHE")
+    return (Path(own) if own else Path.home() / ".cache" / "seedbed") / "content"
+
+
+def trial_of(request: Request) -> tuple[Protocol, Population]:
+    """Return the protocol and the population of a request."""
+    return enrollment.read_resolved(request.inputs)

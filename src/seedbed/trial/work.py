@@ -1,0 +1,134 @@
+"""The work of one shard: a block of subjects in every arm, from enrollment to the rows of the run's tables."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from seedbed import protocol
+from seedbed.population import Population
+from seedbed.protocol import Arm
+from seedbed.tables import to_arrow
+from seedbed.trial import endpoints, enrollment, events
+from seedbed.trial.clinic import Clinic, ClinicalRecord
+from seedbed.trial.enrollment import Enrollment
+from seedbed.trial.manifest import Request, Shard
+from seedbed.trial.request import trial_of, use_embedded_content
+from seedbed.trial.shards import ShardResult
+from seedbed.trial.simulation import Course, Settings, simulate, visit_days
+
+DISEASE_GROUP = {
+    "large_b_cell_lymphoma": "lymphoma",
+    "burkitt_lymphoma": "lymphoma",
+    "mantle_cell_lymphoma": "lymphoma",
+    "cns_lymphoma": "cns_lymphoma",
+    "multiple_myeloma": "myeloma",
+    "b_all": "leukemia",
+}
+#: Courses kept for the report beside what the clinic reads.
+SHOWN = (
+    "IL15_plasma",
+    "IL7_plasma",
+    "IL6_plasma",
+    "interferon_gamma_plasma",
+    "t_regulatory",
+    "suppressive_myeloid",
+    "cart_memory_share",
+    "serum_marker",
+)
+
+
+def enrolled_blocks(request: Request) -> list[tuple[int, int]]:
+    """Return the ranges of screened candidates that make up the shards."""
+    use_embedded_content(request)
+    trial, who = trial_of(request)
+    return enrollment.blocks(trial, who, request.subjects, request.seed, size=request.shard_size)
+
+
+def work_shard(request: Request, shard: Shard) -> ShardResult:
+    """Enroll, simulate and grade the subjects of a shard in every arm; a pure function of its arguments."""
+    began = time.monotonic()
+    use_embedded_content(request)
+    trial, who = trial_of(request)
+    enrolled = enrollment.enroll_between(trial, who, shard.first_subject, shard.last_subject, request.seed)
+    kept = max(0, min(len(enrolled.subjects), request.trajectories - shard.index * request.shard_size))
+    parts = [_work_arm(request, who, arm, enrolled, kept) for arm in trial.arms.values()]
+    tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+    tables |= {"subjects": enrolled.subjects, "flow": enrolled.flow}
+    failed = tables["failures"].groupby("arm").size()
+    n_failed = {name: int(failed.get(name, 0)) for name in trial.arms}
+    return ShardResult(
+        tables={name: to_arrow(name, table) for name, table in tables.items()},
+        done={name: len(enrolled.subjects) - n_failed[name] for name in trial.arms},
+        failed=n_failed,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _work_arm(
+    request: Request, who: Population, arm: Arm, enrolled: Enrollment, kept: int
+) -> dict[str, pd.DataFrame]:
+    table = enrolled.arm_tables[arm.id]
+    days = visit_days(table, request.until_days)
+    clinic = Clinic(
+        arm=arm.id,
+        arm_table=table,
+        subjects=enrolled.subjects,
+        seed=request.seed,
+        disease=DISEASE_GROUP[who.disease],
+        days=days,
+    )
+    observables = tuple(dict.fromkeys([*clinic.signals, *SHOWN]))
+    settings = Settings(request.seed, request.until_days, request.relative_tolerance, observables, kept)
+    parameters = enrollment.parameters(enrolled, arm.id)
+    doses = protocol.doses(arm, table, enrolled.subjects)
+    course = simulate(arm.protocol.model, parameters, doses, clinic, days, settings)
+    return _tables(arm, enrolled, course, clinic.record(), request.until_days)
+
+
+def _tables(
+    arm: Arm, enrolled: Enrollment, course: Course, record: ClinicalRecord, until_days: float
+) -> dict[str, pd.DataFrame]:
+    sound = ~course.failed
+    record = record.take(sound)
+    table = enrolled.arm_tables[arm.id][sound].reset_index(drop=True)
+    happened = events.derive(record, table)
+    derived = endpoints.derive(happened, record, data_cut_days=until_days)
+    return {
+        "events": happened,
+        "endpoints": derived,
+        "failures": _failures(arm, enrolled, course),
+        "trajectories": _trajectories(arm, enrolled, course),
+    }
+
+
+def _failures(arm: Arm, enrolled: Enrollment, course: Course) -> pd.DataFrame:
+    failed = course.failed
+    status = course.status[failed]
+    return pd.DataFrame(
+        {
+            "subject": enrolled.subjects["subject"].to_numpy()[failed],
+            "arm": arm.id,
+            "reason": status["reason"].astype(str).to_numpy(),
+            "day": status["time"].to_numpy(dtype=float),
+            "steps": status["steps"].to_numpy(dtype=np.int64),
+        }
+    )
+
+
+def _trajectories(arm: Arm, enrolled: Enrollment, course: Course) -> pd.DataFrame:
+    n_kept, n_days = next(iter(course.kept.values())).shape
+    subjects = enrolled.subjects["subject"].to_numpy()[:n_kept]
+    return pd.DataFrame(
+        {
+            "subject": np.repeat(subjects, n_days),
+            "arm": arm.id,
+            "day": np.tile(course.days, n_kept),
+            **{name: values.reshape(-1) for name, values in course.kept.items()},
+        }
+    )
+
+
+__all__ = ["enrolled_blocks", "work_shard"]
