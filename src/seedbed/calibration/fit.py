@@ -1,0 +1,271 @@
+r"""Calibrate: design, simulate, emulate, sample, repeat where the posterior sits, correct, resample.
+
+1. A space-filling design of the prior is simulated in every arm.
+2. Emulators are fitted, the posterior with emulators is sampled, and some of its particles are simulated.
+3. The emulators are fitted again with the new members; the members get importance weights from the old
+   posterior to the new one, in which each member's prediction is its emulator combined with its own simulation.
+4. Steps 2 and 3 repeat until the weights have the wanted effective size; then members are resampled.
+
+Why the weights are not made of the simulations alone: a member's own simulation is so noisy that the weights of
+a hundred terms collapse on one member. The emulator pools the patients of all members; its error is in the
+likelihood. See ``docs/decisions/calibration_method.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from scipy.special import expit, logsumexp, ndtri
+from scipy.stats import qmc
+
+from seedbed.calibration.emulator import Simulated
+from seedbed.calibration.emulator import fit as fit_emulators
+from seedbed.calibration.posterior import Posterior
+from seedbed.calibration.sampler import Draws, effective_size, sample, systematic
+from seedbed.calibration.simulator import Work
+from seedbed.calibration.space import Latent, arm_coordinates
+from seedbed.calibration.terms import Terms, log_likelihood
+from seedbed.documents import Content
+
+Floats = NDArray[np.float64]
+
+
+class Budget(Content):
+    """How much is simulated.
+
+    Attributes
+    ----------
+    prior_members : members of the first, space-filling design
+    round_members : members of each refinement round; the last ones become the ensemble
+    least_rounds, most_rounds : refinement rounds
+    subjects : virtual patients a member and arm
+    particles : particles of the sampler
+    ensemble : parameter sets of the result
+    wanted_effective : effective members at which the rounds may stop
+    """
+
+    prior_members: int = Field(1024, ge=16)
+    round_members: int = Field(512, ge=16)
+    least_rounds: int = Field(2, ge=1)
+    most_rounds: int = Field(4, ge=1)
+    subjects: int = Field(64, ge=1)
+    particles: int = Field(1024, ge=64)
+    ensemble: int = Field(256, ge=2)
+    wanted_effective: float = Field(200, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.most_rounds < self.least_rounds:
+            raise ValueError(f"most_rounds ({self.most_rounds}) must be at least least_rounds ({self.least_rounds})")
+        if self.round_members > self.particles:
+            raise ValueError(f"round_members ({self.round_members}) cannot exceed particles ({self.particles})")
+        return self
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one refinement round found.
+
+    Attributes
+    ----------
+    number : 1, 2, ...
+    draws : particles of the posterior that was sampled
+    effective : effective members after correction
+    residual_mean, residual_sd : (T,) of the new members' standardised differences from the emulator that had
+        not seen them; 0 and 1 for a perfect emulator
+    """
+
+    number: int
+    draws: Draws
+    effective: float
+    residual_mean: Floats
+    residual_sd: Floats
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The result of a calibration, before it is written as content.
+
+    Attributes
+    ----------
+    latent : coordinates
+    members : (M, D) latent vectors of the last round
+    log_weights : (M,) their importance weights
+    simulated : per arm, the last round's simulations
+    posterior : the last emulators' posterior
+    rounds : one entry a round
+    chosen : (K,) positions of the members resampled into the ensemble
+    """
+
+    latent: Latent
+    members: Floats
+    log_weights: Floats
+    simulated: Mapping[str, Simulated]
+    posterior: Posterior
+    rounds: tuple[Round, ...]
+    chosen: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def effective(self) -> float:
+        """Effective number of members."""
+        return effective_size(self.log_weights)
+
+    @property
+    def vectors(self) -> Floats:
+        """The (K, D) latent vectors of the ensemble."""
+        return self.members[self.chosen]
+
+
+def prior_design(latent: Latent, n: int, seed: int) -> Floats:
+    """Return an (n, D) scrambled Sobol design of the prior; coordinates of studies and rows are 0."""
+    used = latent.place("product").stop
+    power = int(np.ceil(np.log2(n)))
+    points = qmc.Sobol(used, scramble=True, rng=np.random.default_rng([seed, 0])).random_base2(power)[:n]
+    vectors = np.zeros((n, latent.size))
+    vectors[:, :used] = ndtri(np.clip(points, 1e-6, 1.0 - 1e-6))
+    return vectors
+
+
+def calibrate(
+    latent: Latent, work: Work, budget: Budget, progress: Callable[[str, float], None] | None = None
+) -> Calibration:
+    """Calibrate the parameters of a space to terms.
+
+    Parameters
+    ----------
+    latent : parameters and terms
+    work : the simulator and how it is run
+    budget : how much
+    progress : called with what the sampler is doing and its temperature
+
+    Returns
+    -------
+    Calibration
+        Its `effective` may lie below the wanted number when the rounds are used up; callers say so.
+    """
+    arms = latent.terms.arms
+    vectors = _stored(work, "members-0", lambda: prior_design(latent, budget.prior_members, work.seed))
+    simulated = work.members(0, arm_coordinates(latent, vectors, arms))
+    posterior = Posterior(latent, fit_emulators(latent.terms, simulated))
+    rounds: list[Round] = []
+    for number in range(1, budget.most_rounds + 1):
+        draws = _draw(posterior, budget, work, number, progress)
+        members = _stored(work, f"members-{number}", lambda draws=draws: _members(draws, budget, work.seed))
+        fresh = work.members(number, arm_coordinates(latent, members, arms))
+        simulated = {arm: simulated[arm] + fresh[arm] for arm in arms}
+        importance = {arm: closeness(simulated[arm].coordinates, fresh[arm].coordinates) for arm in arms}
+        following = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
+        log_weights = correction(posterior, following, members, fresh)
+        mean, sd = _residuals(posterior, members, fresh)
+        rounds.append(Round(number, draws, effective_size(log_weights), mean, sd))
+        posterior = following
+        if number >= budget.least_rounds and rounds[-1].effective >= budget.wanted_effective:
+            break
+    chosen = systematic(log_weights, budget.ensemble, np.random.default_rng([work.seed, 99]))
+    return Calibration(latent, members, log_weights, fresh, posterior, tuple(rounds), chosen)
+
+
+def _stored(work: Work, name: str, make: Callable[[], Floats]) -> Floats:
+    found = work.store.read_array(name)
+    if found is None:
+        found = make()
+        work.store.write_array(name, found)
+    return found
+
+
+def _draw(
+    posterior: Posterior, budget: Budget, work: Work, number: int, progress: Callable[[str, float], None] | None
+) -> Draws:
+    def report(temperature: float) -> None:
+        if progress:
+            progress(f"posterior {number}", temperature)
+
+    generator = np.random.default_rng([work.seed, number])
+    return sample(posterior, budget.particles, generator, progress=report)
+
+
+def _members(draws: Draws, budget: Budget, seed: int) -> Floats:
+    order = np.random.default_rng([seed, 50]).permutation(len(draws.vectors))
+    return draws.vectors[order[: budget.round_members]]
+
+
+def closeness(coordinates: Floats, near: Floats) -> Floats:
+    """Return how much each member counts in an emulator that must be right among the members `near`.
+
+    A member as far out as the members `near` themselves counts 1; further out it counts less, by the squared
+    distance in units of their covariance.
+    """
+    middle, dimension = near.mean(axis=0), near.shape[1]
+    covariance = np.cov(near, rowvar=False).reshape(dimension, dimension) + 1e-6 * np.eye(dimension)
+    offset = coordinates - middle
+    distance = np.einsum("kd,dk->k", offset, np.linalg.solve(covariance, offset.T)) / dimension
+    return 1.0 / np.maximum(1.0, distance / 1.5)
+
+
+def correction(old: Posterior, new: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> Floats:
+    """Return the (M,) log importance weights of members drawn from `old` towards `new`.
+
+    The rows' own deviations are integrated out in both. In `new`, a member's prediction is the emulator's
+    combined with the member's own simulation, by their precisions.
+    """
+    terms = old.latent.terms
+    before = marginal_log_likelihood(terms, old.emulated(members) + old.deviation(members), old.row_sd(members))
+    prediction, error = combined(new, members, simulated)
+    row_sd = np.sqrt(np.maximum(new.row_sd(members) ** 2 - new.error**2 + error**2, 1e-12))
+    after = marginal_log_likelihood(terms, prediction + new.deviation(members), row_sd)
+    return (after - before).sum(axis=1)
+
+
+def combined(posterior: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> tuple[Floats, Floats]:
+    """Return (M, T) predictions from emulator and own simulation together, and their standard deviations."""
+    prediction = posterior.emulated(members)
+    error = np.broadcast_to(posterior.error, prediction.shape).copy()
+    for arm, where in posterior.positions.items():
+        target, weight = _on_link(posterior, where, prediction[:, where], simulated[arm])
+        gain = weight * error[:, where] ** 2 / (1.0 + weight * error[:, where] ** 2)
+        prediction[:, where] += gain * (target - prediction[:, where])
+        error[:, where] *= np.sqrt(1.0 - gain)
+    return prediction, error
+
+
+def _on_link(
+    posterior: Posterior, where: NDArray[np.int64], prediction: Floats, simulated: Simulated
+) -> tuple[Floats, Floats]:
+    """Return simulations and their precision on the link scale, expanded about the prediction."""
+    share = posterior.latent.terms.share[where]
+    chance = expit(prediction)
+    variance = np.maximum(chance * (1.0 - chance), 1e-4)
+    estimate = np.where(simulated.weight > 0, simulated.estimate, 0.0)
+    target = np.where(share, prediction + (estimate - chance) / variance, estimate)
+    weight = np.where(share, simulated.weight * variance, simulated.weight)
+    return np.where(simulated.weight > 0, target, prediction), weight
+
+
+def _residuals(posterior: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> tuple[Floats, Floats]:
+    prediction = posterior.emulated(members)
+    mean, sd = np.zeros(prediction.shape[1]), np.ones(prediction.shape[1])
+    for arm, where in posterior.positions.items():
+        target, weight = _on_link(posterior, where, prediction[:, where], simulated[arm])
+        scale = np.sqrt(1.0 / np.maximum(weight, 1e-12) + posterior.error[where] ** 2)
+        standardised = (target - prediction[:, where]) / scale
+        mean[where], sd[where] = standardised.mean(axis=0), standardised.std(axis=0)
+    return mean, sd
+
+
+def marginal_log_likelihood(terms: Terms, middle: Floats, sd: Floats, n_nodes: int = 41) -> Floats:
+    """Return (M, T) log likelihoods with a normal deviation of each prediction integrated out.
+
+    Parameters
+    ----------
+    middle, sd : (M, T) mean and standard deviation of the prediction on the link scale
+    n_nodes : points of the integration, equally spaced over 4 standard deviations to each side
+    """
+    nodes = np.linspace(-4.0, 4.0, n_nodes)
+    mass = -0.5 * nodes**2 - logsumexp(-0.5 * nodes**2)
+    values = np.stack([log_likelihood(terms, middle + sd * node) for node in nodes])
+    return logsumexp(values + mass[:, None, None], axis=0)
