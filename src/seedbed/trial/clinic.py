@@ -45,11 +45,15 @@ from seedbed.trial.measurement import (
 from seedbed.trial.outcomes import Outcomes, read_outcomes
 
 DEFAULT_WEIGHT_KG = 75.0
+LEAD_IN_DAYS = 7.0
 CRS_ONSET_WINDOW_DAYS = 30.0
 TREATED_WINDOW_DAYS = 14.0
 #: Latent signals kept beside the measurements: for true times, causes and hazards, never for a criterion.
 LATENT = ("tumor_systemic", "tumor_cns", "tumor_total", "tissue_injury", "cart_blood", "cart_exhausted_share",
           "cart_memory_share", "IL6_signal", "neutrophil_blood")  # fmt: skip
+
+
+PER_SUBJECT = ("subjects", "age", "stem_cell_day", "cart_day", "day_zero", "conditioning_day", "engraftment_fever_day")
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class ClinicalRecord:
     subjects : (n,) subject numbers
     age : (n,) [year]
     stem_cell_day, cart_day : (n,) the two day-0s [day from enrollment], NaN when not given
+    day_zero : (n,) day 0 of response [day from enrollment]: CAR-T, else stem cells, else the planned day
+    conditioning_day : (n,) first drug of conditioning or lymphodepletion, given or planned [day from enrollment]
     days : (V,) visit grid [day from enrollment]
     measurements : name -> (n, V) float32, what a clinician would see on that day; NaN is not measurable
     latent : name -> (n, V) float32, the model's states behind it, for true times and causes only
@@ -111,6 +117,8 @@ class ClinicalRecord:
     age: Values
     stem_cell_day: Values
     cart_day: Values
+    day_zero: Values
+    conditioning_day: Values
     days: Values
     measurements: dict[str, NDArray[np.float32]]
     latent: dict[str, NDArray[np.float32]]
@@ -120,22 +128,16 @@ class ClinicalRecord:
     contents: dict[str, str]
 
     @property
-    def response_origin(self) -> Values:
-        """Day 0 of response: CAR-T, or stem cells without CAR-T, or enrollment without either [day], (n,)."""
-        origin = np.where(np.isnan(self.cart_day), self.stem_cell_day, self.cart_day)
-        return np.where(np.isnan(origin), 0.0, origin)
-
-    @property
     def response_clock(self) -> NDArray[np.str_]:
-        """Which day 0 that is: cart, stem_cells or enrollment, (n,)."""
-        without_cart = np.where(np.isnan(self.stem_cell_day), "enrollment", "stem_cells")
+        """Which day 0 response counts from: cart, stem_cells or planned, (n,)."""
+        without_cart = np.where(np.isnan(self.stem_cell_day), "planned", "stem_cells")
         return np.where(np.isnan(self.cart_day), without_cart, "cart")
 
     def take(self, rows: ArrayLike) -> ClinicalRecord:
         """Return the record of some of the subjects, by row or boolean mask."""
         rows = np.arange(len(self.subjects))[np.asarray(rows)]
         chosen: dict[str, object] = {item.name: getattr(self, item.name) for item in fields(self)}
-        for name in ("subjects", "age", "stem_cell_day", "cart_day", "engraftment_fever_day"):
+        for name in PER_SUBJECT:
             chosen[name] = chosen[name][rows]  # type: ignore[index]
         for name in ("measurements", "latent"):
             chosen[name] = {key: values[rows] for key, values in getattr(self, name).items()}
@@ -152,8 +154,8 @@ class Clinic:
     ----------
     arm : id of the arm (a label; luck never depends on it)
     arm_table : one row a subject, in the order of `subjects`: ``subject``, ``stem_cell_day``, ``cart_day``
-        [day from enrollment, NaN when not given]
-    subjects : one row a virtual patient: ``subject``, ``age`` [year], ``weight`` or ``weight_kg`` [kg]
+        [day from enrollment, NaN when not given]; ``day_zero_day`` and ``conditioning_day`` where planned
+    subjects : one row a virtual patient: ``subject``, ``age`` or ``age_years`` [year], ``weight_kg`` [kg]
     seed : seed of the study
     disease, response_criteria : as the population has them
     contents : measurement map, care rules and outcomes; default the library's, see `read_contents`
@@ -187,6 +189,10 @@ class Clinic:
         self._contents = contents.versions
         self.stem_cell_day = arm_table["stem_cell_day"].to_numpy(dtype=float)
         self.cart_day = arm_table["cart_day"].to_numpy(dtype=float)
+        given = np.where(np.isnan(self.cart_day), self.stem_cell_day, self.cart_day)
+        self.day_zero = _column(arm_table, ("day_zero_day",), np.nan_to_num(given))
+        first = np.nan_to_num(np.fmin(self.stem_cell_day, self.cart_day))
+        self.conditioning_day = _column(arm_table, ("conditioning_day",), np.maximum(first - LEAD_IN_DAYS, 0.0))
         self.age = _column(subjects, ("age", "age_years"), self._outcomes.death.age_reference.value)
         weight = _column(subjects, ("weight_kg", "weight", "body_weight_kg"), DEFAULT_WEIGHT_KG)
         self._frailty = draw_frailty(self._map, seed, self.subjects)
@@ -248,6 +254,8 @@ class Clinic:
             age=self.age,
             stem_cell_day=self.stem_cell_day,
             cart_day=self.cart_day,
+            day_zero=self.day_zero,
+            conditioning_day=self.conditioning_day,
             days=np.asarray(self._days, dtype=float),
             measurements={name: np.stack(values, axis=1) for name, values in self._seen.items()},
             latent={name: np.stack(values, axis=1) for name, values in self._latent.items()},
@@ -319,8 +327,8 @@ class Clinic:
             self._latent.setdefault(name, []).append(np.asarray(signals[name]).astype(np.float32))
 
 
-def _column(table: pd.DataFrame, names: tuple[str, ...], default: float) -> Values:
+def _column(table: pd.DataFrame, names: tuple[str, ...], default: float | Values) -> Values:
     for name in names:
         if name in table:
             return table[name].to_numpy(dtype=float)
-    return np.full(len(table), default)
+    return np.broadcast_to(np.asarray(default, dtype=float), (len(table),)).copy()

@@ -41,7 +41,8 @@ EVENTS = (
     "crs_true_cause",
     "icans",
 )
-CAUSES = ("progression", "infection", "crs", "icans", "hlh", "organ_toxicity", "background")
+CAUSES = ("progression", "infection", "crs", "icans", "hlh", "organ_toxicity", "background",
+          "before_treatment")  # fmt: skip
 ANTIGEN_NEGATIVE_ABOVE = 0.5
 
 
@@ -64,8 +65,8 @@ def derive(
     Parameters
     ----------
     record : what the clinic saw and did
-    arm_table : one row a subject; the reasons ``transplant_not_done`` and ``cart_not_infused`` (text, empty when
-        done or not planned) and their days ``..._day`` are read where they stand
+    arm_table : one row a subject as `logistics.schedule` gives it: reasons and days ``not_transplanted``,
+        ``not_infused`` (empty when given or not planned), ``progression_before_day`` and ``death_before_day``
     outcomes : hazards
     rules : criteria and schedule by which progression is seen
     content : the measurement map, for the reading of scans
@@ -77,7 +78,7 @@ def derive(
     """
     assessments = assess(record, rules, content.imaging, content.marker)
     crs, icans = crs_course(record, rules, by_true_cause=True), icans_course(record)
-    fates = draw_fates(record, outcomes, assessments, crs, icans)
+    fates = draw_fates(record, arm_table, outcomes, assessments, (crs, icans))
     parts = [
         *_infusions(record, arm_table),
         _progressions(record, assessments, fates),
@@ -97,24 +98,25 @@ def derive(
 
 def draw_fates(
     record: ClinicalRecord,
+    arm_table: pd.DataFrame,
     outcomes: Outcomes,
     assessments: Assessments,
-    crs: NDArray[np.int8],
-    icans: NDArray[np.int8],
+    grades: tuple[NDArray[np.int8], NDArray[np.int8]],
 ) -> Fates:
     """Draw progression's consequences and death.
 
     Parameters
     ----------
-    record, outcomes, assessments : of the arm
-    crs, icans : (n, V) grades by true cause
+    record, arm_table, outcomes, assessments : of the arm
+    grades : (n, V) grades of CRS by true cause, and of ICANS
 
     Returns
     -------
     Fates
     """
     after = outcomes.after_progression[record.disease]
-    progression = np.where(np.isnan(assessments.progression_day), np.inf, assessments.progression_day)
+    seen = np.where(np.isnan(assessments.progression_day), np.inf, assessments.progression_day)
+    progression = np.fmin(seen, _optional(arm_table, "progression_before_day"))
     spread = outcomes.death.after_progression_spread.value * streams.normal(
         record.seed, "frailty after progression", record.subjects
     )
@@ -122,8 +124,9 @@ def draw_fates(
     days = [
         progression + wait,
         _infection_death(record, outcomes),
-        *_hazard_deaths(record, outcomes, crs, icans),
+        *_hazard_deaths(record, outcomes, *grades),
         _background_death(record, outcomes),
+        _optional(arm_table, "death_before_day"),
     ]
     death = np.minimum.reduce(days)
     cause = np.asarray(CAUSES)[np.argmin(days, axis=0)]
@@ -133,6 +136,12 @@ def draw_fates(
     )
     allograft = streams.uniform(record.seed, "allograft", record.subjects) < after.allograft.value
     return Fates(progression, np.where(treated, progression + delay, np.inf), allograft, death, cause)
+
+
+def _optional(arm_table: pd.DataFrame, column: str) -> Values:
+    """Return a day of the arm's table, inf where it is missing, (n,)."""
+    days = arm_table[column].to_numpy(dtype=float) if column in arm_table else np.full(len(arm_table), np.inf)
+    return np.where(np.isnan(days), np.inf, days)
 
 
 def _exponential(record: ClinicalRecord, purpose: str) -> Values:
@@ -205,10 +214,10 @@ def _infusions(record: ClinicalRecord, arm_table: pd.DataFrame) -> list[pd.DataF
         _point(record, "stem_cell_infusion", record.stem_cell_day),
         _point(record, "cart_infusion", record.cart_day),
     ]
-    for event in ("transplant_not_done", "cart_not_infused"):
-        if event in arm_table:
-            reason = arm_table[event].fillna("").astype(str).to_numpy(dtype=object)
-            day = arm_table.get(f"{event}_day", pd.Series(0.0, index=arm_table.index)).fillna(0.0).to_numpy(float)
+    for event, column in (("transplant_not_done", "not_transplanted"), ("cart_not_infused", "not_infused")):
+        if column in arm_table:
+            reason = arm_table[column].fillna("").astype(str).to_numpy(dtype=object)
+            day = arm_table[f"{column}_day"].to_numpy(dtype=float)
             parts.append(_point(record, event, np.where(reason == "", np.nan, day), reason))
     return parts
 
@@ -216,14 +225,16 @@ def _infusions(record: ClinicalRecord, arm_table: pd.DataFrame) -> list[pd.DataF
 def _progressions(record: ClinicalRecord, assessments: Assessments, fates: Fates) -> pd.DataFrame:
     share = at(record.measurements["target_negative_share"], assessments.progression_position)
     with_cart = ~np.isnan(record.cart_day) & (record.cart_day <= fates.progression)
+    before = np.isnan(assessments.progression_day) | (fates.progression < assessments.progression_day)
     antigen = np.where(share > ANTIGEN_NEGATIVE_ABOVE, "antigen_negative", "antigen_positive")
-    return _point(record, "progression", fates.progression, np.where(with_cart, antigen, "no_cart"))
+    detail = np.where(before, "before_treatment", np.where(with_cart, antigen, "no_cart"))
+    return _point(record, "progression", fates.progression, detail)
 
 
 def _true_progressions(record: ClinicalRecord, rules: RuleSet) -> pd.DataFrame:
     """First grid day after treatment on which the tumor itself, seen or not, has grown back."""
     tumor = record.latent["tumor_total"]
-    after = record.days[None, :] >= record.response_origin[:, None]
+    after = record.days[None, :] >= record.day_zero[:, None]
     lowest = np.minimum.accumulate(np.where(after, tumor, np.inf), axis=1)
     threshold = rules.response.true_progression_volume[record.response_criteria]
     grown = after & (tumor >= threshold) & (tumor >= rules.response.true_progression_factor * lowest)

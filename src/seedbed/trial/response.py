@@ -74,7 +74,7 @@ def assess(record: ClinicalRecord, rules: RuleSet, imaging: Imaging, marker: Mar
     """
     rule = rules.criteria.response[record.response_criteria]
     scheduled = np.asarray(rules.schedule.response_days_for(record.response_criteria), dtype=float)
-    target = record.response_origin[:, None] + scheduled[None, :]
+    target = record.day_zero[:, None] + scheduled[None, :]
     position = nearest_visit(record.days, target, rules.schedule.window_days)
     repeated = np.zeros(position.shape, dtype=bool)
     repeated[:, 1:] = position[:, 1:] == position[:, :-1]
@@ -90,9 +90,8 @@ def assess(record: ClinicalRecord, rules: RuleSet, imaging: Imaging, marker: Mar
 
 
 def baseline_position(record: ClinicalRecord) -> NDArray[np.int64]:
-    """Grid position of the baseline: the last day at least a week before the first infusion, else the first, (n,)."""
-    first = np.nan_to_num(np.fmin(record.stem_cell_day, record.cart_day), nan=0.0)
-    return np.maximum(np.searchsorted(record.days, first - 7.0, side="right") - 1, 0)
+    """Grid position of the baseline, the last day before or on the first drug of treatment, (n,)."""
+    return np.maximum(np.searchsorted(record.days, record.conditioning_day, side="right") - 1, 0)
 
 
 def _first_progression(
@@ -112,7 +111,7 @@ def _first_progression(
 
 def _symptoms(record: ClinicalRecord, imaging: Imaging) -> NDArray[np.int64]:
     """First grid day after treatment on which a regrown tumor makes itself felt, -1 without, (n,)."""
-    since = record.days[None, :] - record.response_origin[:, None]
+    since = record.days[None, :] - record.day_zero[:, None]
     felt = np.zeros(since.shape, dtype=bool)
     if record.response_criteria in ("lugano2014", "ipcg2005"):
         felt |= _regrown(record.measurements["avid_volume"], since, imaging.symptomatic_volume.value)

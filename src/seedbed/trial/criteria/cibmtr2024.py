@@ -38,9 +38,7 @@ def neutrophil_engraftment_day(
         NaN: never engrafted, or the count never fell below the threshold (see `never_below`).
     """
     order_days, values = _only_measured(days, counts)
-    within = (order_days >= 0) & (order_days <= nadir_window_days)
-    nadir = np.argmin(np.where(within, values, np.inf), axis=1)
-    after = np.arange(values.shape[1])[None, :] >= nadir[:, None]
+    after = _after_nadir(order_days, values, nadir_window_days)
     day = _first_of_run(order_days, (values >= threshold) & after & (order_days >= 0), consecutive)
     return np.where(never_below(days, counts, threshold), np.nan, day)
 
@@ -52,8 +50,11 @@ def platelet_engraftment_day(
     *,
     threshold: float = 20.0,
     consecutive: int = 3,
+    nadir_window_days: float = 30.0,
 ) -> NDArray[np.floating]:
     """Day of the first of three consecutive values at or above the threshold, seven days after any transfusion.
+
+    Values before the nadir do not count, as for neutrophils.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def platelet_engraftment_day(
     transfused : (n, V) platelets were transfused on that day
     threshold : 20 or 50 [1e9/L]
     consecutive : values needed, each on another day
+    nadir_window_days : the nadir is the lowest value of day 0 to this day [day]
 
     Returns
     -------
@@ -72,7 +74,7 @@ def platelet_engraftment_day(
     last_transfusion = np.maximum.accumulate(given, axis=1)
     free = days - last_transfusion >= TRANSFUSION_WINDOW_DAYS
     order_days, values, is_free = _only_measured(days, counts, free)
-    good = values >= threshold
+    good = (values >= threshold) & _after_nadir(order_days, values, nadir_window_days)
     starts = good & (is_free > 0) & (order_days >= 0)
     day = _first_of_run(order_days, good, consecutive, starts)
     untouched = never_below(days, counts, threshold) & ~(transfused & (days >= 0)).any(axis=1)
@@ -118,6 +120,12 @@ def primary_graft_failure(
     last = neutrophils.shape[1] - 1 - np.argmax((late & ~np.isnan(platelets))[:, ::-1], axis=1)
     low_platelets = np.take_along_axis(platelets, last[:, None], axis=1)[:, 0] < 20
     return measured.any(axis=1) & ~reached & low_platelets & (np.nanmax(days, axis=1, initial=-np.inf) >= 30)
+
+
+def _after_nadir(days: NDArray, values: NDArray, window_days: float) -> NDArray[np.bool_]:
+    within = (days >= 0) & (days <= window_days) & ~np.isnan(values)
+    nadir = np.argmin(np.where(within, values, np.inf), axis=1)
+    return np.arange(values.shape[1])[None, :] >= nadir[:, None]
 
 
 def _only_measured(days: NDArray, values: NDArray, *others: NDArray) -> tuple[NDArray, ...]:

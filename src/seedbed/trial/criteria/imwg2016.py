@@ -46,8 +46,7 @@ def serum_response(
     *,
     immunofixation_positive: ArrayLike,
     marrow_plasma_cells: ArrayLike,
-    chain_ratio_normal: ArrayLike = False,
-    clonal_cells_absent: ArrayLike = False,
+    stringent_evidence: ArrayLike = False,
     nadir_marrow: ArrayLike = 0.0,
     new_lesion: ArrayLike = False,
 ) -> Codes:
@@ -58,7 +57,7 @@ def serum_response(
     serum_m, baseline_m, nadir_m : serum M-protein now, before treatment, and lowest confirmed [g/dL]
     immunofixation_positive : serum or urine immunofixation shows the protein (bool)
     marrow_plasma_cells, nadir_marrow : share of marrow cells now and lowest so far [percent]; NaN is not taken
-    chain_ratio_normal, clonal_cells_absent : free light chain ratio normal; no clonal plasma cells (bool)
+    stringent_evidence : free light chain ratio normal and no clonal plasma cells in marrow (bool)
     new_lesion : a new plasmacytoma or bone lesion (bool)
 
     Returns
@@ -70,7 +69,7 @@ def serum_response(
     change = now / np.maximum(np.asarray(baseline_m, dtype=float), 1e-9)
     marrow_clear = np.isnan(marrow) | (marrow < 5)
     complete = ~fixed & marrow_clear
-    stringent = complete & np.asarray(chain_ratio_normal, dtype=bool) & np.asarray(clonal_cells_absent, dtype=bool)
+    stringent = complete & np.asarray(stringent_evidence, dtype=bool)
     progressed = serum_progression(now, nadir_m) | marrow_progression(marrow, nadir_marrow)
     progressed = progressed | np.asarray(new_lesion, dtype=bool)
     very_good = ~fixed | (change <= 0.1)
