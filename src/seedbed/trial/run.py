@@ -53,8 +53,9 @@ def open_folder(folder: Path, request: Request) -> Manifest:
         raise RunError(f"{folder} holds files that are no run of seedbed; give another --out")
     made = manifests.new(request, plan(request))
     folder.mkdir(parents=True, exist_ok=True)
-    resolved = yaml.safe_dump(request.inputs, sort_keys=False, allow_unicode=True)
-    manifests.write_atomically(folder / "protocol.yaml", resolved)
+    for name, resolved in request.inputs.items():
+        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        manifests.write_atomically(folder / f"{name}.yaml", text)
     manifests.write(folder, made)
     return made
 
