@@ -93,18 +93,19 @@ class NamesAreKnown(Check):
 
 
 class InitialValuesAreKnown(Check):
-    """Each formula for a state's initial value names parameters only."""
+    """Each formula for a state's initial value names parameters and quantities only."""
 
     def run(self, model: Model) -> list[Problem]:
-        """Return the names that are not parameters."""
+        """Return the names that are neither."""
+        known = {**model.parameters, **model.quantities}
         problems = []
         for mechanism in model.mechanisms:
             for state in mechanism.states:
                 for name in names_in(state.initial) if isinstance(state.initial, str) else ():
-                    if name not in model.parameters:
+                    if name not in known:
                         what = f'{state.id}.initial: unknown parameter "{name}"'
                         keys = ("states", state.id, "initial")
-                        hint = nearest(name, model.parameters)
+                        hint = nearest(name, known)
                         problems.append(mechanism.document.problem(what, keys, nearest=hint))
         return problems
 
@@ -247,9 +248,9 @@ class ValuesLieInTheirRange(Check):
             value, spread = parameter.value, parameter.between_patient
             if parameter.assumed and not parameter.assumed.range[0] <= value <= parameter.assumed.range[1]:
                 return f"{parameter.id} = {value} lies outside its range {list(parameter.assumed.range)}"
-            if spread and spread.lower is not None and spread.upper is not None:
-                if not spread.lower <= value <= spread.upper:
-                    return f"{parameter.id} = {value} lies outside its spread [{spread.lower}, {spread.upper}]"
+            lower, upper = (spread.lower, spread.upper) if spread else (None, None)
+            if lower is not None and upper is not None and not lower <= value <= upper:
+                return f"{parameter.id} = {value} lies outside its spread [{lower}, {upper}]"
             if spread and spread.distribution == "lognormal" and value <= 0:
                 return f"{parameter.id} = {value} cannot be the median of a lognormal spread"
             if spread and spread.distribution == "logitnormal" and not 0 < value < 1:

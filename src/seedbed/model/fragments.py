@@ -58,15 +58,23 @@ class Fragment:
     def flat(self) -> str:
         """The text with each statement on one line, which Antimony demands."""
         lines: list[str] = []
-        open_statement = False
+        missing = 0
         for line in self.text.splitlines():
             code = line.partition("//")[0].strip()
-            if open_statement and code:
+            if missing and code:
                 lines[-1] = f"{lines[-1].rstrip()} {code}"
             else:
                 lines.append(line.rstrip())
-            open_statement = not code.endswith(";") if code else open_statement
+                missing = _semicolons(code)
+            missing -= code.count(";")
         return "\n".join(lines)
+
+
+def _semicolons(code: str) -> int:
+    """Return how many semicolons a statement that starts so needs: two for a reaction, none for an empty line."""
+    if not code:
+        return 0
+    return 2 if re.match(r"\w+\s*:(?!=)", code) else 1
 
 
 def _without_numbers(text: str) -> str:
@@ -105,7 +113,7 @@ def parse_fragment(text: str, path: Path) -> Fragment:
         end = clean.find(";", position)
         if end < 0:
             end = len(clean)
-        elif re.match(r"\s*\w+\s*:(?!=)", clean[position:end]):
+        elif _semicolons(clean[position:end].lstrip()) == 2:
             second = clean.find(";", end + 1)
             end = second if second >= 0 else len(clean)
         body = clean[position:end]
