@@ -127,6 +127,10 @@ class ClinicalRecord:
     engraftment_fever_day: Values
     contents: dict[str, str]
 
+    def content_id(self, part: str) -> str:
+        """Return the id of the measurements, care or outcomes it was kept by."""
+        return self.contents[part].rsplit("/", 1)[0]
+
     @property
     def response_clock(self) -> NDArray[np.str_]:
         """Which day 0 response counts from: cart, stem_cells or planned, (n,)."""

@@ -20,7 +20,7 @@ from seedbed.trial.criteria import astct2019, cibmtr2024, ctcae5, icaht_ehaebmt2
 from seedbed.trial.grading import crs_course, icans_course, neutropenic_fever
 from seedbed.trial.measurement import MeasurementMap, Values, read_map
 from seedbed.trial.response import RESPONSE, Assessments, assess
-from seedbed.trial.rules import RuleSet
+from seedbed.trial.rules import RuleSet, read_rules
 from seedbed.trial.sampling import blood_days, daily_values, given_on, nearest_visit, rows_of, value_on_day
 
 LANDMARKS = (28, 90, 180)
@@ -31,8 +31,8 @@ Columns = dict[str, NDArray]
 def derive(
     events: pd.DataFrame,
     record: ClinicalRecord,
-    rules: RuleSet,
-    data_cut_days: float,
+    rules: RuleSet | None = None,
+    data_cut_days: float | None = None,
     content: MeasurementMap | None = None,
 ) -> pd.DataFrame:
     """Return the endpoints of an arm's subjects.
@@ -41,9 +41,9 @@ def derive(
     ----------
     events : events of the arm, see `events.derive`
     record : what the clinic saw and did
-    rules : criteria, schedule, censoring
-    data_cut_days : what happens later than this is not known [days from enrollment]
-    content : the measurement map for the reading of scans; default the library's of the record
+    rules : criteria, schedule, censoring; default the library's standard
+    data_cut_days : what happens later is not known [days from enrollment]; default the end of the simulated time
+    content : the measurement map for the reading of scans; default the record's
 
     Returns
     -------
@@ -58,10 +58,11 @@ def derive(
     arms = set(events["arm"].unique()) - {record.arm}
     if arms:
         raise TableError(f"events of arm {', '.join(sorted(arms))} given with the record of arm {record.arm}")
+    data_cut_days = float(record.days[-1]) if data_cut_days is None else float(data_cut_days)
     if not 0 < data_cut_days <= record.days[-1] + 1e-6:
         raise TableError(f"data cut on day {data_cut_days}: expected above 0 and at most {record.days[-1]}")
-    content = content or read_map(record.contents["measurements"].split("/")[0])
-    case = _Case(events, record, rules, float(data_cut_days), content)
+    content = content or read_map(record.content_id("measurements"))
+    case = _Case(events, record, rules or read_rules(), data_cut_days, content)
     columns: Columns = {}
     for part in (_identity, _responses, _survival, _toxicity, _hematology, _kinetics, _immunity, _treatments):
         columns.update(part(case))

@@ -1,6 +1,6 @@
 """The events of an arm: long, uncensored within the simulated time, days from enrollment.
 
-``derive(record, arm_table, outcomes, rules, content) -> DataFrame`` with the columns of `library/tables/events.yaml`:
+``derive(record, arm_table) -> DataFrame`` with the columns of `library/tables/events.yaml`:
 subject, arm, event, day, end_day, grade, detail, stem_cell_day, cart_day. Deaths before progression come from
 hazards of infection, cytokine release, neurotoxicity, hemophagocytosis, organ injury and background; deaths after
 it from the disease. Luck comes from streams (seed, purpose, subject), never from the arm.
@@ -18,10 +18,10 @@ from seedbed import streams
 from seedbed.trial.clinic import ClinicalRecord
 from seedbed.trial.criteria import astct2019
 from seedbed.trial.grading import crs_course, first_day, icans_course, neutropenic_fever
-from seedbed.trial.measurement import MeasurementMap, Values
-from seedbed.trial.outcomes import Outcomes
+from seedbed.trial.measurement import MeasurementMap, Values, read_map
+from seedbed.trial.outcomes import Outcomes, read_outcomes
 from seedbed.trial.response import Assessments, assess
-from seedbed.trial.rules import RuleSet
+from seedbed.trial.rules import RuleSet, read_rules
 from seedbed.trial.sampling import at, rows_of
 
 EVENTS = (
@@ -58,7 +58,12 @@ class Fates:
 
 
 def derive(
-    record: ClinicalRecord, arm_table: pd.DataFrame, outcomes: Outcomes, rules: RuleSet, content: MeasurementMap
+    record: ClinicalRecord,
+    arm_table: pd.DataFrame,
+    *,
+    outcomes: Outcomes | None = None,
+    rules: RuleSet | None = None,
+    content: MeasurementMap | None = None,
 ) -> pd.DataFrame:
     """Return all events of an arm's subjects.
 
@@ -67,15 +72,17 @@ def derive(
     record : what the clinic saw and did
     arm_table : one row a subject as `logistics.schedule` gives it: reasons and days ``not_transplanted``,
         ``not_infused`` (empty when given or not planned), ``progression_before_day`` and ``death_before_day``
-    outcomes : hazards
-    rules : criteria and schedule by which progression is seen
-    content : the measurement map, for the reading of scans
+    outcomes : hazards; default those the record was kept by
+    rules : criteria and schedule by which progression is seen; default the library's standard
+    content : the measurement map, for the reading of scans; default the record's
 
     Returns
     -------
     DataFrame
         Sorted by subject, day and event; nothing after death.
     """
+    outcomes = outcomes or read_outcomes(record.content_id("outcomes"))
+    rules, content = rules or read_rules(), content or read_map(record.content_id("measurements"))
     assessments = assess(record, rules, content.imaging, content.marker)
     crs, icans = crs_course(record, rules, by_true_cause=True), icans_course(record)
     fates = draw_fates(record, arm_table, outcomes, assessments, (crs, icans))
