@@ -12,21 +12,13 @@ from seedbed.population import Population
 from seedbed.protocol import Arm
 from seedbed.tables import to_arrow
 from seedbed.trial import endpoints, enrollment, events
-from seedbed.trial.clinic import Clinic, ClinicalRecord
+from seedbed.trial.clinic import Clinic, ClinicalRecord, read_contents
 from seedbed.trial.enrollment import Enrollment
 from seedbed.trial.manifest import Request, Shard
 from seedbed.trial.request import trial_of, use_embedded_content
 from seedbed.trial.shards import ShardResult
 from seedbed.trial.simulation import Course, Settings, simulate, visit_days
 
-DISEASE_GROUP = {
-    "large_b_cell_lymphoma": "lymphoma",
-    "burkitt_lymphoma": "lymphoma",
-    "mantle_cell_lymphoma": "lymphoma",
-    "cns_lymphoma": "cns_lymphoma",
-    "multiple_myeloma": "myeloma",
-    "b_all": "leukemia",
-}
 #: Courses kept for the report beside what the clinic reads.
 SHOWN = (
     "IL15_plasma",
@@ -77,7 +69,9 @@ def _work_arm(
         arm_table=table,
         subjects=enrolled.subjects,
         seed=request.seed,
-        disease=DISEASE_GROUP[who.disease],
+        disease=who.disease,
+        response_criteria=who.response_criteria,
+        contents=read_contents(care=arm.care),
         days=days,
     )
     observables = tuple(dict.fromkeys([*clinic.signals, *SHOWN]))
