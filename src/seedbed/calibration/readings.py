@@ -24,9 +24,9 @@ from seedbed.errors import TableError
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 ROW_COLUMNS = (
-    "study", "arm", "row", "therapy", "arm_use", "use", "cohort_group", "part", "endpoint", "statistic", "value", "lower",
-    "upper", "interval_kind", "events", "n", "time_days", "unit", "denominator", "preferred", "spread_kind",
-    "spread_lower", "spread_upper",
+    "study", "arm", "row", "therapy", "arm_use", "use", "cohort_group", "part", "endpoint", "statistic",
+    "value", "lower", "upper", "interval_kind", "events", "n", "time_days", "unit", "denominator", "preferred",
+    "spread_kind", "spread_lower", "spread_upper",
 )  # fmt: skip
 """Columns of the table of evidence rows that this package reads; times are in days, rates are fractions."""
 _SMALLEST = 0.25

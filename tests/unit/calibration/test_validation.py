@@ -1,0 +1,125 @@
+"""Predictive intervals, scores and rivals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+
+from seedbed.calibration.validation import (
+    Members,
+    Row,
+    clustered_error,
+    interval_score,
+    meta_analysis_rival,
+    parameter_part,
+    predict,
+    score_row,
+    totals,
+)
+
+
+def row(kind="share", observed=0.5, size=60.0, name="a/cr"):
+    return Row(name, "study", "a", "cr", "response", np.nan, kind, observed, np.nan, np.nan, size, "fit")
+
+
+def noisy_members(sd, patients=100, k=400, seed=1):
+    draw = np.random.default_rng(seed)
+    true = logit(0.4) + sd * draw.standard_normal(k)
+    return Members(draw.binomial(patients, expit(true)) / patients, np.full(k, float(patients))), true
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.3, 0.8])
+def test_monte_carlo_noise_is_taken_out_of_the_parameters_part(sd):
+    members, true = noisy_members(sd)
+    part = parameter_part("share", members)
+    assert part.std() == pytest.approx(true.std(), abs=0.06)
+    assert expit(part).mean() == pytest.approx(np.average(members.estimate), abs=1e-6)
+
+
+def test_values_keep_their_spread_and_missing_members_take_the_mean():
+    draw = np.random.default_rng(2)
+    estimate = 2.0 + 0.5 * draw.standard_normal(300) + 0.2 * draw.standard_normal(300)
+    estimate[:10] = np.nan
+    weight = np.where(np.isnan(estimate), 0.0, 25.0)
+    part = parameter_part("value", Members(estimate, weight))
+    assert part[10:].std() == pytest.approx(0.5, abs=0.06)
+    assert np.all(part[:10] == part[0])
+
+
+def test_each_step_adds_its_width():
+    members, _ = noisy_members(0.4)
+    found = predict(row(), members, np.full(400, 0.3), seed=1)
+    score = score_row(row(), found)
+    assert score["width_parameters"] == pytest.approx(2 * 1.645 * 0.4 * 0.24, rel=0.15)
+    assert score["width_study"] > 0.03
+    assert score["width_sampling"] > 0.05
+    total = score["width_parameters"] + score["width_study"] + score["width_sampling"]
+    assert total == pytest.approx(score["upper"] - score["lower"], abs=1e-9)
+    assert score["hit"]
+    assert predict(row(), members, np.full(400, 0.3), seed=1).with_sampling.tolist() == found.with_sampling.tolist()
+
+
+def test_predictive_intervals_cover_what_they_say():
+    hits, n = 0, 300
+    draw = np.random.default_rng(3)
+    members, _ = noisy_members(0.4, k=300)
+    for i in range(n):
+        chance = expit(logit(0.4) + 0.4 * draw.standard_normal() + 0.3 * draw.standard_normal())
+        seen = row(observed=draw.binomial(60, chance) / 60, name=f"a/{i}")
+        hits += score_row(seen, predict(seen, members, np.full(300, 0.3), seed=i, repeats=10))["hit"]
+    assert hits / n == pytest.approx(0.9, abs=0.05)
+
+
+def test_interval_score_punishes_misses():
+    assert interval_score(0.5, 0.4, 0.6) == pytest.approx(0.2)
+    assert interval_score(0.7, 0.4, 0.6) == pytest.approx(0.2 + 20 * 0.1)
+    assert interval_score(0.3, 0.4, 0.6, level=0.5) == pytest.approx(0.2 + 4 * 0.1)
+
+
+def test_the_meta_analysis_rival_covers_a_new_study():
+    draw, hits = np.random.default_rng(4), 0
+    for i in range(150):
+        sizes = draw.integers(30, 200, 9)
+        shares = draw.binomial(sizes, expit(0.3 + 0.4 * draw.standard_normal(9))) / sizes
+        others = pd.DataFrame({"study": [f"s{j}" for j in range(8)], "value": shares[:8], "n": sizes[:8]})
+        seen = row(observed=shares[8], size=float(sizes[8]), name=f"x/{i}")
+        hits += meta_analysis_rival(seen, others, seed=i, n_draws=2000)["hit"]
+    assert hits / 150 == pytest.approx(0.9, abs=0.07)
+
+
+def test_too_few_studies_make_no_rival():
+    others = pd.DataFrame({"study": ["s1", "s1"], "value": [0.4, 0.5], "n": [10, 20]})
+    assert np.isnan(meta_analysis_rival(row(), others, seed=1)["score"])
+
+
+def test_values_are_scored_as_logarithms():
+    others = pd.DataFrame({"study": list("abcd"), "value": [8.0, 10.0, 12.0, 9.0], "n": [20] * 4})
+    seen = row("value", observed=10.0, size=100.0)
+    rival = meta_analysis_rival(seen, others, seed=1)
+    assert rival["hit"]
+    assert rival["score"] == pytest.approx(np.log(rival["upper"] / rival["lower"]))
+
+
+def test_clustered_error_counts_studies_and_not_rows():
+    draw = np.random.default_rng(5)
+    study = draw.standard_normal(40)
+    values, clusters = np.repeat(study, 10), [str(i) for i in range(40) for _ in range(10)]
+    assert clustered_error(values, clusters) == pytest.approx(study.std(ddof=1) / np.sqrt(40), rel=0.02)
+    assert np.isnan(clustered_error(np.ones(3), ["a"] * 3))
+
+
+def test_totals_keep_fitted_and_predicted_apart():
+    table = pd.DataFrame(
+        {
+            "use": ["fit", "fit", "predict"],
+            "study": ["a", "b", "c"],
+            "hit": [True, False, True],
+            "score": [0.2, 0.6, 0.5],
+            "meta_score": [0.3, 0.5, np.nan],
+            "meta_hit": [True, True, False],
+        }
+    )
+    found = totals(table).set_index("use")
+    assert found.loc["fit", ["hits", "rows", "compared"]].tolist() == [1, 2, 2]
+    assert found.loc["fit", "difference"] == pytest.approx(0.0)
+    assert found.loc["predict", "compared"] == 0
