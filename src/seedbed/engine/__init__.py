@@ -9,6 +9,38 @@
 
 from seedbed.engine.doses import Dose
 from seedbed.engine.program import Batch, Program, Simulation, compile_model
+from seedbed.engine.reducers import (
+    Area,
+    BirthDeath,
+    FirstCrossing,
+    LastTimeAbove,
+    Minimum,
+    Peak,
+    TimeAbove,
+    TimeBelow,
+    TimeOfMinimum,
+    TimeOfPeak,
+    ValueAt,
+)
 from seedbed.engine.sbml import Network, read_model
 
-__all__ = ["Batch", "Dose", "Network", "Program", "Simulation", "compile_model", "read_model"]
+__all__ = [
+    "Area",
+    "Batch",
+    "BirthDeath",
+    "Dose",
+    "FirstCrossing",
+    "LastTimeAbove",
+    "Minimum",
+    "Network",
+    "Peak",
+    "Program",
+    "Simulation",
+    "TimeAbove",
+    "TimeBelow",
+    "TimeOfMinimum",
+    "TimeOfPeak",
+    "ValueAt",
+    "compile_model",
+    "read_model",
+]

@@ -522,6 +522,8 @@ class _Function:
         name = COMPARISONS[type(node.ops[0])]
         kind = _wider(a.kind, b.kind)
         a, b = self._convert(a, kind), self._convert(b, kind)
+        if kind == "bool":
+            return self._emit("bool", f"icmp {name} i1 {a.text}, {b.text}")
         if kind == "int":
             signed = name if name in ("eq", "ne") else f"s{name}"
             return self._emit("bool", f"icmp {signed} i64 {a.text}, {b.text}")

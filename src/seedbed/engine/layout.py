@@ -9,9 +9,10 @@ from typing import Any
 JOB_FIELDS = (
     "N", "NEXT", "SHARED", "TOLERANCES", "LIMITS", "INPUTS", "FIXED", "STATES", "MEMORY", "CLOCK", "STATUS",
     "N_DOSES", "DOSE_TIMES", "DOSE_AMOUNTS", "DOSE_TARGETS", "N_TIMES", "TIMES", "OUTPUT", "MAX_STEPS",
+    "WINDOWS", "REDUCED",
 )  # fmt: skip
 #: fields of `clock`, a 64-bit real for each lane
-CLOCK_FIELDS = ("NOW", "PROPOSAL", "STOP", "TRIED", "END", "SWITCH_TIME", "HIGH", "LOW")
+CLOCK_FIELDS = ("NOW", "PROPOSAL", "STOP", "TRIED", "END", "SWITCH_TIME", "HIGH", "LOW", "FROM", "TO")
 #: fields of `flags`, an integer for each lane
 FLAG_FIELDS = (
     "PATIENT", "STEPS", "REJECTED", "NEXT_DOSE", "RESTART", "NEXT_OUTPUT", "LAST_REJECTED", "FAILED", "NODE",

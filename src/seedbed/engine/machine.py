@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import llvmlite.binding as llvm
 
-from seedbed.engine import driver, elementary, linear_algebra, rosenbrock
+from seedbed.engine import driver, elementary, linear_algebra, reducers, reduction, rosenbrock
 from seedbed.engine.code import Places, Writer, fixed_frontier, library_declarations, lower
 from seedbed.engine.expression import SHARED
 from seedbed.engine.language import Signature, Target, declarations, translate
@@ -23,7 +23,7 @@ from seedbed.errors import SimulationError
 
 MAX_EVENT_ROUNDS = 100
 LANES_BY_FEATURE = (("avx512f", 8), ("avx2", 4))
-MODEL_FUNCTIONS = ("rates", "rates_and_matrix", "observe", "triggers", "assignments", "initial_values", "fixed_values")
+MODEL_FUNCTIONS = ("rates", "rates_and_matrix", "observe", "triggers", "assignments", "initial_values", "fixed_values", "watch")
 TWO_POINTERS = Signature(("Vectors", "Reals"), "None")
 
 
@@ -45,6 +45,7 @@ class Source:
     shared_nodes: tuple[int, ...]
     assumed: tuple[tuple[str, int], ...]
     nonnegative: frozenset[int]
+    target: Target
 
 
 @functools.cache
@@ -76,16 +77,18 @@ def choose_target(lanes: int | None, float_type: str) -> Target:
     return Target(lanes, reals[float_type], fused)
 
 
-def write(system: System, observables: Sequence[int], target: Target) -> Source:
+def write(system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target) -> Source:
     """Write all functions of a program as LLVM text."""
-    return _Writing(system, observables, target).source()
+    return _Writing(system, observables, reduced, target).source()
 
 
 class _Writing:
     """The steps from a system to its LLVM text."""
 
-    def __init__(self, system: System, observables: Sequence[int], target: Target) -> None:
-        self.system, self.graph, self.target = system, system.graph, target
+    def __init__(
+        self, system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target
+    ) -> None:
+        self.system, self.graph, self.target, self.reduced = system, system.graph, target, reduced
         self.n = len(system.states)
         self.nonnegative, proof = nonnegative_states(system)
         states = {self.graph.input("state", k) for k in self.nonnegative}
@@ -95,10 +98,12 @@ class _Writing:
         self.matrix = self._jacobian()
         self.slopes = [self._lowered_slope(rate) for rate in system.rates]
         self.observables = self._lowered(observables)
+        watched = [system.observe(formula) for formula in reduced.formulas]
+        self.watched = self._lowered(watched)
         self.triggers = self._lowered([event.trigger for event in system.events])
         self.assigned = self._lowered([value for event in system.events for _, value in event.assignments])
         self.initial = self._lowered(system.initial)
-        self.switches = self._lowered(switching_times(system, [*system.rates, *observables]))
+        self.switches = self._lowered(switching_times(system, [*system.rates, *observables, *watched]))
         self.factors = linear_algebra.plan(self.n, self.matrix)
 
     def _lowered(self, nodes: Sequence[int]) -> list[int]:
@@ -119,29 +124,34 @@ class _Writing:
 
     # ---- layout -------------------------------------------------------------------------------------------
     def _frontier(self) -> list[int]:
-        moving = [*self.rates, *self.matrix.values(), *self.slopes, *self.observables, *self.triggers, *self.assigned]
+        moving = [*self.rates, *self.matrix.values(), *self.slopes, *self.observables, *self.watched, *self.triggers]
+        moving += self.assigned
         return fixed_frontier(self.graph, moving)
 
     def _layout(self, fixed: list[int]) -> SimpleNamespace:
         n, events = self.n, self.system.events
+        n_memory = len(events) + 2 * len(self.reduced.fates)
         sizes = {
             "Y": n, "Y_NEW": n, "STAGE": n, "RATE": n, "SLOPE": n, "K": 8 * n, "DENSE": 3 * n,
             "MATRIX": self.factors.n_entries, "VARIED": len(self.system.varied),
             "FIXED": len(fixed) + len(self.switches),
             "OBSERVED": len(self.observables), "TRIGGER": len(events), "ASSIGNMENT": len(self.assigned),
-            "MEMORY": len(events),
+            "WATCHED": len(self.watched), "SAMPLES": 5 * len(self.watched), "MEMORY": n_memory,
         }  # fmt: skip
-        seen = {s for node in (*self.observables, *self.triggers) for s in self.graph.states_of(node)}
+        seen = {s for node in (*self.observables, *self.triggers, *self.watched) for s in self.graph.states_of(node)}
         facts = {
             "N_STATES": n, "N_VARIED": len(self.system.varied), "N_FIXED": len(fixed) + len(self.switches),
-            "N_OBSERVABLES": len(self.observables), "N_EVENTS": len(events), "N_MEMORY": len(events),
-            "N_SWITCHES": len(self.switches), "N_REDUCERS": 0, "ALWAYS_DENSE": bool(events),
+            "N_OBSERVABLES": len(self.observables), "N_EVENTS": len(events), "N_MEMORY": n_memory,
+            "N_SWITCHES": len(self.switches), "N_REDUCERS": len(self.watched), "N_WATCHED": len(self.watched),
+            "N_SINGLE": len(self.reduced.single), "N_FATES": len(self.reduced.fates), "KINDS_FIRST": 0,
+            "KINDS": tuple(r.kind for r in self.reduced.single), "ALWAYS_DENSE": bool(events or self.watched),
+            "LARGEST_EXPONENT": 600.0 if self.target.real == "double" else 80.0,
             "TIME_DEPENDENT": any(slope != self.graph.zero for slope in self.slopes),
             "SEEN": tuple(sorted(seen)), "KEPT": tuple(range(n)) if events else tuple(sorted(seen)),
             "MAX_EVENT_ROUNDS": MAX_EVENT_ROUNDS, "ASSIGNED": self._assignment_slots(),
         }  # fmt: skip
         at = lay_out(self.target.lanes, sizes, facts)
-        at.HELD = at.MEMORY
+        at.HELD, at.FATES = at.MEMORY, at.MEMORY + len(events)
         return at
 
     def _assignment_slots(self) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -170,7 +180,7 @@ class _Writing:
         ])  # fmt: skip
         assumed = tuple((self.graph.operations[k], int(self.graph.values[k] or 0)) for k in sorted(self.signs.used)
                         if self.graph.operations[k] != "state")  # fmt: skip
-        return Source(text, at, tuple(shared), assumed, self.nonnegative)
+        return Source(text, at, tuple(shared), assumed, self.nonnegative, self.target)
 
     def _model_functions(
         self, at: SimpleNamespace, places: Places, bare: Places, varied: list[int]
@@ -179,6 +189,7 @@ class _Writing:
             "rates": [(at.RATE + k, node) for k, node in enumerate(self.rates)],
             "rates_and_matrix": self._matrix_results(at),
             "observe": [(at.OBSERVED + k, node) for k, node in enumerate(self.observables)],
+            "watch": [(at.WATCHED + k, node) for k, node in enumerate(self.watched)],
             "triggers": [(at.TRIGGER + k, self.graph.as_number(node)) for k, node in enumerate(self.triggers)],
             "assignments": [(at.ASSIGNMENT + k, node) for k, node in enumerate(self.assigned)],
         }
@@ -209,10 +220,12 @@ class _Writing:
         kernels = [*rosenbrock.KERNELS, *driver.KERNELS]
         if at.N_EVENTS:
             kernels += [*driver.EVENT_KERNELS, *rosenbrock.EVENT_KERNELS]
+        if at.N_WATCHED:
+            kernels += [*reduction.KERNELS, *(reduction.FATE_KERNELS if at.N_FATES else ())]
         known = dict.fromkeys(MODEL_FUNCTIONS, TWO_POINTERS)
         known |= {"factorize": Signature(("Vectors",), "None"), "solve": Signature(("Vectors", "int"), "None"),
-                  "power": Signature(("Vector", "Vector"), "Vector")}  # fmt: skip
-        constants = {"at": at, **rosenbrock.CONSTANTS, **driver.CONSTANTS}
+                  "power": Signature(("Vector", "Vector"), "Vector"), "vector_exp": Signature(("Vector",), "Vector")}  # fmt: skip
+        constants = {"at": at, **rosenbrock.CONSTANTS, **driver.CONSTANTS, **reduction.CONSTANTS}
         return translate(kernels, constants, self.target, known)
 
     def _attributes(self) -> str:

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from seedbed.engine import cache, machine
+from seedbed.engine import cache, machine, reducers as reducing
 from seedbed.engine.doses import Dose, DoseTable, per_patient, state_number, tabulate
-from seedbed.engine.language import Target
 from seedbed.engine.layout import CLOCK_FIELDS, FLAG_FIELDS, JOB_FIELDS, N_CLOCK, N_STATUS
 from seedbed.engine.sbml import Network
 from seedbed.engine.system import START_TIME, System, assemble
@@ -45,7 +44,7 @@ def compile_model(
     network: Network,
     varied: Sequence[str] = (),
     observables: Sequence[str] | None = None,
-    reducers: Sequence[Any] = (),
+    reducers: Sequence[reducing.AnyReducer] = (),
     lanes: int | None = None,
     float_type: str = "float64",
 ) -> Program:
@@ -75,13 +74,14 @@ def compile_model(
     names = tuple(system.states if observables is None else observables)
     nodes = [system.observe(name) for name in names]
     target = machine.choose_target(lanes, float_type)
-    source = machine.write(system, nodes, target)
+    plan = reducing.plan(reducers)
+    source = machine.write(system, nodes, plan, target)
     name = cache.key(source.text, *machine.host(), target)
     code = cache.read(name)
     if code is None:
         code = machine.compile_text(source.text)
         cache.write(name, code)
-    return Program(network, system, names, target, source, machine.load_object(code))
+    return Program(network, system, names, plan, source, machine.load_object(code))
 
 
 class Program:
@@ -100,12 +100,12 @@ class Program:
         network: Network,
         system: System,
         observables: tuple[str, ...],
-        target: Target,
+        plan: reducing.Plan,
         source: machine.Source,
         code: machine.Machine,
     ) -> None:
-        self.network, self.system, self.observables = network, system, observables
-        self.target, self.source, self.code = target, source, code
+        self.network, self.system, self.observables, self.plan = network, system, observables, plan
+        self.target, self.source, self.code = source.target, source, code
         self.states = tuple(system.states)
         self.varied = tuple(system.varied)
 
@@ -121,6 +121,7 @@ class Program:
         max_steps: int = 20000,
         threads: int = 1,
         n: int | None = None,
+        windows: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     ) -> Batch:
         """Start a batch of patients.
 
@@ -134,6 +135,7 @@ class Program:
         max_steps : a patient that needs more steps fails with the status "step limit reached"
         threads : worker threads
         n : number of patients when nothing varies
+        windows : (start, stop) of reducers by name, one number or one for each patient; NaN never opens or closes
 
         Raises
         ------
@@ -143,7 +145,7 @@ class Program:
         table = self._table(values, n)
         options = _Options(start, relative_tolerance, absolute_tolerance, max_steps, threads)
         options.check(self.system)
-        return Batch(self, table, doses, dict(shared or {}), options)
+        return Batch(self, table, doses, dict(shared or {}), options, dict(windows or {}))
 
     def simulate(
         self,
@@ -263,6 +265,7 @@ class Batch:
         doses: Sequence[Dose],
         shared: dict[str, float],
         options: _Options,
+        windows: Mapping[str, tuple[ArrayLike, ArrayLike]],
     ) -> None:
         self.program, self.options = program, options
         self.n, self.time = len(table), float(options.start)
@@ -280,26 +283,36 @@ class Batch:
         self._failed_at = np.full(self.n, np.nan)
         for k, event in enumerate(program.system.events):
             self._memory[:, k] = float(event.initially_true)
+        self._windows = self._window_table(windows)
+        self._reduced = np.tile([r.initial for r in program.plan.single], (self.n, 1, 1)).reshape(self.n, -1, 2)
         self._doses = self._dose_table(doses)
         self._prepare()
 
     # ---- setting up ---------------------------------------------------------------------------------------
     def _shared_values(self, given: Mapping[str, float]) -> NDArray[np.float64]:
         system = self.program.system
-        settable = [name for name in system.shared if name != START_TIME]
-        for name in given:
-            if name not in settable:
-                raise SimulationError(str(unknown("shared parameter", name, settable)))
+        self._check_shared(given)
         values = {**system.defaults, **{name: float(value) for name, value in given.items()}}
         values[START_TIME] = self.time
         for name in system.shared:
-            if not np.isfinite(values[name]) and not (name in system.unset and name not in given):
+            if not np.isfinite(values[name]):
                 raise SimulationError(f"the value of {name!r} is {values[name]}; give a finite number")
         numbers = {system.graph.input("shared", k): values[name] for k, name in enumerate(system.shared)}
         derived = [float(system.graph.evaluate(node, numbers)) for node in self.program.source.shared_nodes]
         array = np.array([*(values[name] for name in system.shared), *derived], dtype=np.float64)
         self._check_signs(array)
         return array
+
+    def _check_shared(self, given: Mapping[str, float]) -> None:
+        system, network = self.program.system, self.program.network
+        for name in given:
+            if name in system.shared:
+                continue
+            if name not in network.symbols:
+                raise SimulationError(str(unknown("shared parameter", name, system.shared)))
+            if name in system.varied or name in network.initial_assignments or name in network.rules:
+                reason = "it varies between patients" if name in system.varied else "a formula of the model gives it"
+                raise SimulationError(f"{name!r} cannot be set as a shared parameter: {reason}")
 
     def _check_signs(self, shared: NDArray[np.float64]) -> None:
         system = self.program.system
@@ -311,6 +324,23 @@ class Batch:
                     f"{name!r} is negative for patient {int(np.flatnonzero(column < 0)[0])}; its value in the model is "
                     "positive and the rates rely on that: give the model itself a negative value if one is meant"
                 )
+
+    def _window_table(self, windows: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> NDArray[np.float64]:
+        single = self.program.plan.single
+        for name in windows:
+            if name not in [r.name for r in single]:
+                raise SimulationError(str(unknown("reducer with a window", name, [r.name for r in single])))
+        table = np.empty((self.n, len(single), 2))
+        for k, reducer in enumerate(single):
+            pair = windows.get(reducer.name, (reducer.start, reducer.stop))
+            for side, (value, never) in enumerate(zip(pair, (np.inf, -np.inf), strict=True)):
+                column = np.asarray(value, dtype=np.float64)
+                if column.shape not in ((), (self.n,)):
+                    raise SimulationError(f"the window of reducer {reducer.name!r} has shape {column.shape}")
+                table[:, k, side] = np.where(np.isnan(column), never, column)
+            if isinstance(reducer, reducing.ValueAt):
+                table[:, k, 1] = table[:, k, 0]
+        return table
 
     def _dose_table(self, doses: Sequence[Dose]) -> DoseTable:
         targets = [state_number(self.program.system, dose.target, "dose target") for dose in doses]
@@ -416,6 +446,7 @@ class Batch:
             "FIXED": self._fixed, "STATES": self._states, "MEMORY": self._memory, "CLOCK": self._clock,
             "STATUS": self._status, "DOSE_TIMES": self._doses.times, "DOSE_AMOUNTS": self._doses.amounts,
             "DOSE_TARGETS": self._doses.targets, "TIMES": times, "OUTPUT": output,
+            "WINDOWS": self._windows, "REDUCED": self._reduced,
         }  # fmt: skip
         numbers = {
             "N": self.n, "N_DOSES": self._doses.times.shape[1], "N_TIMES": len(times),
@@ -460,15 +491,40 @@ class Batch:
         if state in self.program.source.nonnegative and (numbers[mask] < 0).any():
             raise SimulationError(f"{name} cannot be negative")
         self._states[mask, state] = (numbers * self._factor(state))[mask]
-        self._status[mask, 4] = 1
+
+    def observe(self) -> NDArray[np.float64]:
+        """Return the observables now, (n, m): after doses and changes made at this pause; NaN for the failed."""
+        twin = self.copy()
+        output = np.full((self.n, 1, len(self.program.observables)), np.nan)
+        twin._run(self.time, np.array([self.time]), output)
+        return output[:, 0, :]
 
     def reduced(self) -> dict[str, NDArray[np.float64]]:
-        """Return the reducers' results so far."""
-        return {}
+        """Return the reducers' results so far, by name, (n,) each."""
+        plan, first_fate = self.program.plan, len(self.program.system.events)
+        results = {r.name: r.result(self._reduced[:, k]) for k, r in enumerate(plan.single)}
+        for k, fate in enumerate(plan.fates):
+            results[f"{fate.name}.net_loss"] = self._memory[:, first_fate + 2 * k].copy()
+            results[f"{fate.name}.weighted_death"] = self._memory[:, first_fate + 2 * k + 1].copy()
+        return results
 
     def reset_reducer(self, name: str) -> None:
-        """Set a reducer back to its start."""
-        raise SimulationError(str(unknown("reducer", name, [])))
+        """Set a reducer back to its start, for all patients.
+
+        Raises
+        ------
+        SimulationError
+            No reducer has this name.
+        """
+        plan, first_fate = self.program.plan, len(self.program.system.events)
+        if name not in plan.names:
+            raise SimulationError(str(unknown("reducer", name, plan.names)))
+        for k, reducer in enumerate(plan.single):
+            if reducer.name == name:
+                self._reduced[:, k] = reducer.initial
+        for k, fate in enumerate(plan.fates):
+            if fate.name == name:
+                self._memory[:, first_fate + 2 * k : first_fate + 2 * k + 2] = 0.0
 
     @property
     def status(self) -> pd.DataFrame:
@@ -486,7 +542,7 @@ class Batch:
     def copy(self) -> Batch:
         """Return an independent batch in the same state, to branch from."""
         twin = copy.copy(self)
-        for name in ("_fixed", "_states", "_memory", "_clock", "_status", "_failed_at"):
+        for name in ("_fixed", "_states", "_memory", "_clock", "_status", "_failed_at", "_reduced"):
             setattr(twin, name, getattr(self, name).copy())
         return twin
 

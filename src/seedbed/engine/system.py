@@ -48,7 +48,6 @@ class System:
     varied: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
     defaults: dict[str, float] = field(default_factory=dict)
-    unset: frozenset[str] = frozenset()
     events: list[EventNodes] = field(default_factory=list)
     observe: Callable[[str], int] = lambda _text: 0
     parameter_formula: Callable[[str], int] = lambda _text: 0
