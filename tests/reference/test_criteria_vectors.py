@@ -223,8 +223,7 @@ def test_imwg_response():
         nadir_m=[0, 0, 0, 0.3, 1.0, 2.0, 2.9, 2.9, 0.05, 0.05, 3.0],
         immunofixation_positive=[False, False, False] + [True] * 8,
         marrow_plasma_cells=[1, 1, 9, 3, 8, 20, 30, 30, 2, 2, np.nan],
-        chain_ratio_normal=[True] + [False] * 10,
-        clonal_cells_absent=[True] + [False] * 10,
+        stringent_evidence=[True] + [False] * 10,
         nadir_marrow=[1, 1, 9, 3, 8, 20, 30, 30, 2, 2, 30],
     )
     expected = ["sCR", "CR", "VGPR", "VGPR", "PR", "MR", "SD", "PD", "PD", "PR", "NE"]

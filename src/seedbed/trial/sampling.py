@@ -47,7 +47,7 @@ def nearest_visit(days: Values, targets: NDArray[np.floating], window_days: floa
     wanted = np.nan_to_num(targets, nan=-1e9)
     right = np.clip(np.searchsorted(days, wanted), 0, len(days) - 1)
     left = np.maximum(right - 1, 0)
-    position = np.where(np.abs(days[left] - wanted) < np.abs(days[right] - wanted), left, right)
+    position = np.where(np.abs(days[left] - wanted) <= np.abs(days[right] - wanted), left, right)
     return np.where(np.abs(days[position] - wanted) <= window_days, position, -1)
 
 

@@ -27,7 +27,7 @@ def _bump(time, start, peak, width):
     return np.where(np.isnan(start), 0.0, np.nan_to_num(since) ** width * np.exp(width * (1 - np.nan_to_num(since))))
 
 
-def signals(day, table, severity=None, cured=None, burden=50.0):
+def signals(day, table, severity=None, cured=None, burden=50.0, in_brain=False):
     """Signals of a day: aplasia around the stem cells, a cytokine wave after CAR-T, a tumor that falls and returns."""
     n = len(table)
     stem, cart = table["stem_cell_day"].to_numpy(), table["cart_day"].to_numpy()
@@ -35,7 +35,7 @@ def signals(day, table, severity=None, cured=None, burden=50.0):
     cured = np.arange(n) % 2 == 0 if cured is None else cured
     wave = severity * _bump(day, cart, 7.0, 4)
     aplasia = _bump(day, np.where(np.isnan(stem), cart, stem) - 5.0, 10.0, 3)
-    hit = np.nanmin(np.stack([stem, cart]), axis=0) if n else stem
+    hit = np.nan_to_num(np.fmin(stem, cart), nan=1e9)
     after = np.maximum(day - hit, 0.0)
     tumor = burden * (np.exp(-0.4 * after) + np.where(cured, 0.0, 1e-4 * np.exp(0.05 * after)))
     tumor = np.minimum(tumor, 2000.0)
@@ -56,8 +56,8 @@ def signals(day, table, severity=None, cured=None, burden=50.0):
         "cart_memory_share": np.full(n, 0.3),
         "cns_inflammation": 6.0 * wave,
         "tissue_injury": 2.0 * aplasia,
-        "tumor_systemic": tumor,
-        "tumor_cns": np.zeros(n),
+        "tumor_systemic": np.zeros(n) if in_brain else tumor,
+        "tumor_cns": tumor if in_brain else np.zeros(n),
         "tumor_total": tumor,
         "tumor_target_negative_share": np.where(np.arange(n) % 4 == 1, 0.9, 0.0),
         "serum_marker": np.maximum(tumor / burden, np.exp(-0.033 * after)),
