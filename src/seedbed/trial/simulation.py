@@ -115,6 +115,12 @@ def program_of(model: str, varied: tuple[str, ...], observables: tuple[str, ...]
     return engine.compile_model(network, varied=varied, observables=observables, reducers=(*fates, *streamed))
 
 
+def _absolute_tolerances(model: str) -> dict[str, float]:
+    """Return the tolerances that the model's content sets for its states, in their units."""
+    states = network_of(model)[0].states.values()
+    return {state.id: state.absolute_tolerance for state in states if state.absolute_tolerance is not None}
+
+
 def simulate(
     model: str, parameters: pd.DataFrame, doses: list[engine.Dose], clinic: Clinic, days: Array, settings: Settings
 ) -> Course:
@@ -129,13 +135,12 @@ def simulate(
     days : (V,) visits [day from enrollment], increasing, the first at enrollment
     """
     program = program_of(model, tuple(parameters.columns), settings.observables)
-    tolerances = network_of(model)[0].absolute_tolerances
     batch = program.start(
         parameters.to_numpy(dtype=float),
         start=0.0,
         doses=tuple(doses),
         relative_tolerance=settings.relative_tolerance,
-        absolute_tolerance=tolerances,
+        absolute_tolerance=_absolute_tolerances(model),
     )
     subjects = clinic.subjects
     clones = _Clones(batch, settings.seed, subjects)
