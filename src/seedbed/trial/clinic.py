@@ -53,7 +53,16 @@ LATENT = ("tumor_systemic", "tumor_cns", "tumor_total", "tissue_injury", "cart_b
           "cart_memory_share", "IL6_signal", "neutrophil_blood")  # fmt: skip
 
 
-PER_SUBJECT = ("subjects", "age", "stem_cell_day", "cart_day", "day_zero", "conditioning_day", "engraftment_fever_day")
+PER_SUBJECT = (
+    "subjects",
+    "age",
+    "stem_cell_day",
+    "cart_day",
+    "day_zero",
+    "conditioning_day",
+    "selected",
+    "engraftment_fever_day",
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class ClinicalRecord:
     stem_cell_day, cart_day : (n,) the two day-0s [day from enrollment], NaN when not given
     day_zero : (n,) day 0 of response [day from enrollment]: CAR-T, else stem cells, else the planned day
     conditioning_day : (n,) first drug of conditioning or lymphodepletion, given or planned [day from enrollment]
+    selected : (n,) whether the arm of an emulated study would have taken the subject
     days : (V,) visit grid [day from enrollment]
     measurements : name -> (n, V) float32, what a clinician would see on that day; NaN is not measurable
     latent : name -> (n, V) float32, the model's states behind it, for true times and causes only
@@ -119,6 +129,7 @@ class ClinicalRecord:
     cart_day: Values
     day_zero: Values
     conditioning_day: Values
+    selected: NDArray[np.bool_]
     days: Values
     measurements: dict[str, NDArray[np.float32]]
     latent: dict[str, NDArray[np.float32]]
@@ -158,7 +169,7 @@ class Clinic:
     ----------
     arm : id of the arm (a label; luck never depends on it)
     arm_table : one row a subject, in the order of `subjects`: ``subject``, ``stem_cell_day``, ``cart_day``
-        [day from enrollment, NaN when not given]; ``day_zero_day`` and ``conditioning_day`` where planned
+        [day from enrollment, NaN when not given]; ``day_zero_day``, ``conditioning_day``, ``selected`` if there
     subjects : one row a virtual patient: ``subject``, ``age`` or ``age_years`` [year], ``weight_kg`` [kg]
     seed : seed of the study
     disease, response_criteria : as the population has them
@@ -197,6 +208,7 @@ class Clinic:
         self.day_zero = _column(arm_table, ("day_zero_day",), np.nan_to_num(given))
         first = np.nan_to_num(np.fmin(self.stem_cell_day, self.cart_day))
         self.conditioning_day = _column(arm_table, ("conditioning_day",), np.maximum(first - LEAD_IN_DAYS, 0.0))
+        self.selected = _column(arm_table, ("selected",), 1.0) > 0
         self.age = _column(subjects, ("age", "age_years"), self._outcomes.death.age_reference.value)
         weight = _column(subjects, ("weight_kg", "weight", "body_weight_kg"), DEFAULT_WEIGHT_KG)
         self._frailty = draw_frailty(self._map, seed, self.subjects)
@@ -260,6 +272,7 @@ class Clinic:
             cart_day=self.cart_day,
             day_zero=self.day_zero,
             conditioning_day=self.conditioning_day,
+            selected=self.selected,
             days=np.asarray(self._days, dtype=float),
             measurements={name: np.stack(values, axis=1) for name, values in self._seen.items()},
             latent={name: np.stack(values, axis=1) for name, values in self._latent.items()},

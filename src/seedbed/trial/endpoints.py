@@ -148,6 +148,7 @@ def _identity(case: _Case) -> Columns:
     return {
         "subject": record.subjects,
         "arm": np.full(n_subjects, record.arm, dtype=object),
+        "selected": record.selected,
         "rules": np.full(n_subjects, case.rules.label, dtype=object),
         "data_cut_days": np.full(n_subjects, case.cut),
         "stem_cell_day": record.stem_cell_day,

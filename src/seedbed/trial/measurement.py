@@ -106,13 +106,13 @@ class Imaging(Content):
 class Marker(Content):
     """M-protein, free light chains, circulating tumor DNA."""
 
-    m_protein_baseline: Quantity
+    m_protein_per_tumor: Quantity
     m_protein_spread: Quantity
     m_protein_noise: Quantity
     m_protein_quantified: Quantity
     immunofixation_limit: Quantity
     light_chain_only: Quantity
-    chain_baseline: Quantity
+    chain_per_tumor: Quantity
     chain_spread: Quantity
     chain_noise: Quantity
     chain_ratio_normal_below: Quantity
@@ -199,8 +199,8 @@ class Frailty:
     oxygen: Values
     neurology: Values
     reading: Values
-    m_protein_baseline: Values
-    chain_baseline: Values
+    m_protein_per_tumor: Values
+    chain_per_tumor: Values
     light_chain_only: NDArray[np.bool_]
 
 
@@ -230,10 +230,8 @@ def draw_frailty(content: MeasurementMap, seed: int, subjects: NDArray[np.int64]
         oxygen=shared * spread("oxygen", support.own_frailty.value),
         neurology=spread("neurology", content.neurology.frailty.value),
         reading=spread("imaging", content.imaging.reading_frailty.value),
-        m_protein_baseline=np.maximum(
-            marker.m_protein_baseline.value * spread("m-protein", marker.m_protein_spread.value), 1.0
-        ),
-        chain_baseline=marker.chain_baseline.value * spread("light chain", marker.chain_spread.value),
+        m_protein_per_tumor=marker.m_protein_per_tumor.value * spread("m-protein", marker.m_protein_spread.value),
+        chain_per_tumor=marker.chain_per_tumor.value * spread("light chain", marker.chain_spread.value),
         light_chain_only=streams.uniform(seed, "light chain only", subjects) < marker.light_chain_only.value,
     )
 
@@ -339,20 +337,18 @@ class TumorView:
 
     def _markers(self, day: float, total: Values, relative: Values) -> dict[str, Values]:
         marker, frailty, noise = self.content.marker, self.frailty, self.noise
-        protein = (
-            frailty.m_protein_baseline
-            * relative
-            * np.exp(marker.m_protein_noise.value * noise.normal("m-protein", day))
-        )
+        protein = frailty.m_protein_per_tumor * self.baseline * relative
+        protein = protein * np.exp(marker.m_protein_noise.value * noise.normal("m-protein", day))
         protein = np.where(frailty.light_chain_only, 0.0, protein)
-        share = total / np.maximum(self.baseline, 1e-9)
-        chain = frailty.chain_baseline * share * np.exp(marker.chain_noise.value * noise.normal("light chain", day))
+        chain = frailty.chain_per_tumor * total
+        chain = chain * np.exp(marker.chain_noise.value * noise.normal("light chain", day))
         dna = marker.ctdna_per_tumor.value * self.baseline * relative
         dna = dna * np.exp(marker.ctdna_noise.value * noise.normal("ctDNA", day))
         return {
             "m_protein": np.where(protein >= marker.m_protein_quantified.value, protein, 0.0),
             "immunofixation": (protein >= marker.immunofixation_limit.value).astype(float),
             "chain_difference": chain,
+            "light_chain_disease": frailty.light_chain_only.astype(float),
             "ctdna": np.where(dna >= marker.ctdna_detection.value, dna, 0.0),
         }
 

@@ -188,7 +188,7 @@ class _Reading:
             marrow_plasma_cells=marrow,
             clonal_cells_absent=clonal,
         )
-        by_chain = self._at_baseline("m_protein")[:, None] <= 0
+        by_chain = self._at_baseline("light_chain_disease")[:, None] > 0
         return np.where(by_chain, chain, serum).astype(np.int8)
 
     def leukemia(self) -> NDArray[np.int8]:
