@@ -271,6 +271,7 @@ class Batch:
         self.n, self.time = len(table), float(options.start)
         at, real = program.source.at, np.float64 if program.target.real == "double" else np.float32
         self._inputs = table
+        self._factors: dict[int, Any] = {}
         self._shared = self._shared_values(shared).astype(real)
         self._tolerances = np.concatenate([[options.relative_tolerance], options.absolutes(program.system)]).astype(real)
         self._fixed = np.zeros((self.n, at.N_FIXED))
@@ -371,7 +372,9 @@ class Batch:
             raise SimulationError("this formula is not fixed by the parameters alone") from error
 
     def _factor(self, state: int) -> Any:  # noqa: ANN401
-        return self._fixed_value(self.program.system.factors[state])
+        if state not in self._factors:
+            self._factors[state] = self._fixed_value(self.program.system.factors[state])
+        return self._factors[state]
 
     def _prepare(self) -> None:
         job = self._job(self.time, np.empty(0), np.empty((self.n, 0, 0)))

@@ -63,20 +63,15 @@ def founding_counts(mean_cells: Array, uniform: Array, limits: Limits) -> Array:
     return np.where(small, stats.poisson.ppf(uniform, np.where(small, mean_cells, 0.0)), mean_cells)
 
 
-def counts_after(window: Window, draws: tuple[Array, Array, Array], limits: Limits) -> Array:
-    """Return the clone's cells at the end of a window: whole numbers where few, the mean where many.
+def counts_after(window: Window, draws: tuple[Array, Array, Array]) -> Array:
+    """Return the whole cells of a small clone at the end of a window, (n,).
 
     Parameters
     ----------
     window : the integrated course of the clone
     draws : three (n,) arrays of uniform numbers: survival of lineages, their sizes, arrivals
     """
-    result = window.end.copy()
-    few = np.minimum(window.start, window.end) < limits.stochastic_below
-    if few.any():
-        part = Window(*(getattr(window, name)[few] for name in ("start", "end", "net_loss", "weighted_death")))
-        result[few] = _descendants(part, draws[0][few], draws[1][few]) + _arrivals(part, draws[2][few])
-    return result
+    return _descendants(window, draws[0], draws[1]) + _arrivals(window, draws[2])
 
 
 def _descendants(window: Window, survival_draw: Array, size_draw: Array) -> Array:
@@ -115,9 +110,18 @@ def _geometric_success(window: Window) -> Array:
 def step_clone(
     name: str, window: Window, *, seed: int, subjects: NDArray[np.int64], day: int, limits: Limits
 ) -> Array:
-    """Return the cells of one clone at a visit, with the luck of these subjects on this day; cells, (n,)."""
-    draws = tuple(
-        streams.uniform(seed, f"clone {name} {decision}", subjects, draw=day)
-        for decision in ("survival", "size", "arrival")
-    )
-    return counts_after(window, draws, limits)
+    """Return the cells of one clone at a visit, with the luck of these subjects on this day; cells, (n,).
+
+    A clone with few cells at the start or the end of the window is counted cell by cell; any other keeps its mean.
+    """
+    result = window.end.copy()
+    few = np.minimum(window.start, window.end) < limits.stochastic_below
+    few &= (window.start > 0) | (window.end > 0)
+    if few.any():
+        part = Window(*(getattr(window, field)[few] for field in ("start", "end", "net_loss", "weighted_death")))
+        draws = tuple(
+            streams.uniform(seed, f"clone {name} {decision}", subjects[few], draw=day)
+            for decision in ("survival", "size", "arrival")
+        )
+        result[few] = counts_after(part, draws)
+    return result

@@ -14,7 +14,7 @@ from seedbed.trial import enrollment
 from seedbed.trial.manifest import Request
 
 RELATIVE_TOLERANCE = 1e-5
-LARGEST_SHARD, FEWEST_SHARDS = 1000, 4
+LARGEST_SHARD, FEWEST_SHARDS = 1000, 2
 #: Content besides protocol, population and model that decides the numbers.
 EMBEDDED = ("measurements", "care", "outcomes", "rules", "tables")
 
