@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 _PENALTIES = np.geomspace(0.2, 1e5, 15)
 """Prior precisions of a linear coefficient: its prior standard deviation on the link scale is at most 2.2."""
 _LONGEST_STEP = 1.5
+_STEPS = 8
 _LINK_LIMIT = 7.0
 _PSEUDO_PATIENTS = 0.1
 _SMALLEST_ERROR = 0.02
@@ -202,22 +203,21 @@ def _fit_term(
     usable = (weight > 0) & np.isfinite(estimate) & (counts > 0)
     if usable.sum() < 3:
         return np.zeros(basis.size), 5.0, 0.0
-    rows, estimate, weight, counts = features[usable], estimate[usable], weight[usable], counts[usable]
+    rows, counts = features[usable], counts[usable]
+    estimate, weight = estimate[usable], weight[usable]
     if share:
         estimate, weight = _with_pseudo_patients(estimate, weight)
-        level = float(np.average(estimate, weights=weight * counts))
-        prediction = np.full(len(rows), _start(level, weight @ counts))
-        for _ in range(5):
+    response = Response(estimate, weight)
+    fit = Fit(np.zeros(basis.size), _penalty_pattern(basis), 0.0, 0.0)
+    prediction = np.full(len(rows), _start(estimate, weight * counts))
+    for step in range(_STEPS):
+        if share:
             response = _working(estimate, weight, prediction)
-            coefficients, penalty = _ridge(rows, basis, response, counts)
-            moved = np.clip(rows @ coefficients, prediction - _LONGEST_STEP, prediction + _LONGEST_STEP)
-            prediction = np.clip(moved, -_LINK_LIMIT, _LINK_LIMIT)
-        response = _working(estimate, weight, prediction)
-    else:
-        response = Response(estimate, weight)
-    coefficients, penalty = _ridge(rows, basis, response, counts)
-    error, explained = _leave_one_out_error(rows, basis, response, counts, coefficients, penalty)
-    return coefficients, error, explained
+        precision = fit.precision if step else _first_precision(rows, basis, response, counts)
+        fit = _regress(rows, response, counts, precision, fit.error)
+        moved = np.clip(rows @ fit.coefficients, prediction - _LONGEST_STEP, prediction + _LONGEST_STEP)
+        prediction = np.clip(moved, -_LINK_LIMIT, _LINK_LIMIT)
+    return fit.coefficients, fit.error, fit.explained
 
 
 def _with_pseudo_patients(estimate: Floats, trials: Floats) -> tuple[Floats, Floats]:
@@ -226,9 +226,9 @@ def _with_pseudo_patients(estimate: Floats, trials: Floats) -> tuple[Floats, Flo
     return (estimate * trials + _PSEUDO_PATIENTS) / total, total
 
 
-def _start(level: float, trials: float) -> float:
-    edge = 0.5 / max(trials, 1.0)
-    return float(logit(np.clip(level, edge, 1.0 - edge)))
+def _start(estimate: Floats, trials: Floats) -> float:
+    edge = 0.5 / max(float(trials.sum()), 1.0)
+    return float(logit(np.clip(np.average(estimate, weights=trials), edge, 1.0 - edge)))
 
 
 def _working(estimate: Floats, trials: Floats, prediction: Floats) -> Response:
@@ -242,36 +242,59 @@ def _penalty_pattern(basis: Basis) -> Floats:
     return np.concatenate([[1e-6], np.ones(basis.dimension), np.full(basis.size - 1 - basis.dimension, 4.0)])
 
 
-def _ridge(rows: Floats, basis: Basis, response: Response, counts: Floats) -> tuple[Floats, float]:
-    """Return the coefficients with the penalty of the smallest generalised cross-validation error."""
-    scale = 1.0 / np.sqrt(_penalty_pattern(basis))
+def _first_precision(rows: Floats, basis: Basis, response: Response, counts: Floats) -> Floats:
+    """Return one prior precision for all coefficients, with the smallest generalised cross-validation error."""
+    pattern = _penalty_pattern(basis)
     weight = response.weight * counts
-    scaled = rows * scale
-    gram = (scaled * weight[:, None]).T @ scaled
-    values, vectors = eigh(gram)
+    scaled = rows / np.sqrt(pattern)
+    values, vectors = eigh((scaled * weight[:, None]).T @ scaled)
     values = np.maximum(values, 0.0)
     projected = vectors.T @ (scaled.T @ (weight * response.target))
     total = float(weight @ response.target**2)
     n = float(counts.sum() ** 2 / (counts**2).sum())
-    best, best_score = float(_PENALTIES[-1]), np.inf
-    for penalty in _PENALTIES:
+
+    def score(penalty: float) -> float:
         shrunk = projected / (values + penalty)
         residual = total - 2.0 * shrunk @ projected + shrunk**2 @ values
-        freedom = float((values / (values + penalty)).sum())
-        score = residual / max(n - freedom, 1.0) ** 2
-        if score < best_score:
-            best, best_score = float(penalty), score
-    return scale * (vectors @ (projected / (values + best))), best
+        return residual / max(n - float((values / (values + penalty)).sum()), 1.0) ** 2
+
+    return pattern * min(_PENALTIES, key=score)
 
 
-def _leave_one_out_error(
-    rows: Floats, basis: Basis, response: Response, counts: Floats, coefficients: Floats, penalty: float
+@dataclass(frozen=True)
+class Fit:
+    """Coefficients of one term, their prior precisions, the emulator's error and what it explains."""
+
+    coefficients: Floats
+    precision: Floats
+    error: float
+    explained: float
+
+
+def _regress(rows: Floats, response: Response, counts: Floats, precision: Floats, error: float) -> Fit:
+    """Make one step of a regression in which every coefficient has a prior precision of its own.
+
+    The noise of a member is its Monte Carlo variance plus the emulator's squared error. The precisions follow
+    MacKay's rule (number of well-determined parameters over the squared coefficient; MacKay 1992,
+    doi 10.1162/neco.1992.4.3.415), which drives the coefficients of parameters without effect to zero.
+    """
+    weight = counts / (1.0 / response.weight + error**2)
+    factor = cho_factor((rows * weight[:, None]).T @ rows + np.diag(precision))
+    covariance = cho_solve(factor, np.eye(len(precision)))
+    coefficients = covariance @ (rows.T @ (weight * response.target))
+    leverage = weight * np.einsum("kp,kp->k", rows @ covariance, rows)
+    new_error, explained = _left_out(rows @ coefficients, response, counts, weight, leverage)
+    determined = np.clip(1.0 - precision * np.diag(covariance), 1e-3, 1.0)
+    following = np.clip(determined / np.maximum(coefficients**2, 1e-8), _PENALTIES[0], _PENALTIES[-1])
+    following[0] = precision[0]
+    return Fit(coefficients, following, new_error, explained)
+
+
+def _left_out(
+    fitted: Floats, response: Response, counts: Floats, weight: Floats, leverage: Floats
 ) -> tuple[float, float]:
     """Return the emulator's error without Monte Carlo noise, and the explained share of the variance."""
-    weight = response.weight * counts
-    factor = cho_factor((rows * weight[:, None]).T @ rows + penalty * np.diag(_penalty_pattern(basis)))
-    leverage = weight * np.einsum("kp,pk->k", rows, cho_solve(factor, rows.T))
-    left_out = (response.target - rows @ coefficients) / np.maximum(1.0 - leverage, 0.05)
+    left_out = (response.target - fitted) / np.maximum(1.0 - leverage, 0.05)
     trust = counts * response.weight**2
     excess = float(trust @ (left_out**2 - 1.0 / response.weight) / trust.sum())
     noise = _noise_of_excess(response.weight, trust)
