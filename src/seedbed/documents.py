@@ -138,7 +138,7 @@ def read(path: Path | str, schema: type[Schema]) -> Schema:
 
 
 def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
-    keys = tuple(_without_tags(document.data, item["loc"]))
+    keys = tuple(_without_tags(document.data, item["loc"], absent=item["type"] == "missing"))
     name = ".".join(str(key) for key in keys)
     if item["type"] == "extra_forbidden":
         known = _known_keys(schema, item["loc"][:-1])
@@ -156,15 +156,15 @@ def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
     return document.problem(f"{name}{shown}: {message}" if name else message, keys)
 
 
-def _without_tags(data: Any, location: Sequence[Key]) -> list[Key]:
-    """Drop the names that pydantic inserts for the members of a union."""
+def _without_tags(data: Any, location: Sequence[Key], *, absent: bool) -> list[Key]:
+    """Drop the names that pydantic inserts for the members of a union; the last key may be one that is absent."""
     keys: list[Key] = []
     for position, key in enumerate(location):
         here = (isinstance(data, dict) and key in data) or (isinstance(data, list) and isinstance(key, int))
         if here:
             keys.append(key)
             data = data[key] if isinstance(data, dict) or key < len(data) else None
-        elif position == len(location) - 1:
+        elif absent and position == len(location) - 1:
             keys.append(key)
     return keys
 

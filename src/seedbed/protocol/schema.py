@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -94,7 +93,7 @@ class Protocol(Content):
     antigens: dict[str, Antigen] = Field(default_factory=dict)
     inputs: ModelInputs | None = None
 
-    @cached_property
+    @property
     def arms(self) -> dict[str, Arm]:
         """The arms, in the order of the file."""
         return {name: Arm(self, name) for name in self.arm_contents}

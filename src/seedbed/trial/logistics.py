@@ -111,13 +111,14 @@ def schedule(arm: Arm, patients: pd.DataFrame, luck: Luck) -> pd.DataFrame:
     -------
     DataFrame
         ``conditioning_day``, ``planned_stem_cell_day``, ``planned_cart_day``, ``stem_cell_day``, ``cart_day`` [days
-        from enrollment; NaN when not given or not part of the arm], ``conditioned``, ``day_zero_day``,
+        from enrollment; NaN when not given or not part of the arm], ``conditioned``, ``day_zero_day``
+        (planned day 0 of the arm: CAR-T cells, else stem cells, else what the arm it derives from would count from),
         ``leaves_day``, ``progression_before_day``, ``death_before_day`` (NaN when the patient stays),
         ``not_transplanted``, ``not_infused`` (reason, empty when given or not part of the arm) with
         ``..._day`` of the reason.
     """
     ready = readiness(arm, patients, luck)
-    plan = _planned(arm, ready)
+    plan = _planned(arm, ready) if arm.therapy != "neither" else _plan_of_reference(arm, patients, luck)
     leaves = np.ceil(np.minimum(luck.progression_day, luck.death_day))
     left = leaves < plan["conditioning_day"]
     died = luck.death_day <= luck.progression_day
@@ -126,6 +127,18 @@ def schedule(arm: Arm, patients: pd.DataFrame, luck: Luck) -> pd.DataFrame:
     table["progression_before_day"] = np.where(left & ~died, leaves, np.nan)
     table["death_before_day"] = np.where(left & died, leaves, np.nan)
     return _outcomes(arm, table, ready, left, died)
+
+
+def _plan_of_reference(arm: Arm, patients: pd.DataFrame, luck: Luck) -> dict[str, Numbers]:
+    """Return when an arm without cells would have been treated: as the arm it is derived from, or the first other."""
+    arms = arm.protocol.arms
+    reference = arms.get(arm.content.derived_from or "") or next(
+        (other for other in arms.values() if other.therapy == "asct_cart"),
+        next((other for other in arms.values() if other.therapy != "neither"), arm),
+    )
+    plan = _planned(reference, readiness(reference, patients, luck))
+    nobody = np.full(len(patients), np.nan)
+    return plan | {"planned_stem_cell_day": nobody, "planned_cart_day": nobody}
 
 
 def _planned(arm: Arm, ready: Readiness) -> dict[str, Numbers]:
@@ -140,10 +153,16 @@ def _planned(arm: Arm, ready: Readiness) -> dict[str, Numbers]:
         cart = nobody
         if arm.has_cart:
             cart = np.maximum(stem_cells + arm.cart_elements[0].day, ready.cells_day)
-        return {"conditioning_day": start, "planned_stem_cell_day": stem_cells, "planned_cart_day": cart}
-    start = np.maximum(ready.cells_day, logistics.apheresis_day) + logistics.preparation_days
-    cart = start - arm.first_drug_day("cart") if arm.has_cart else nobody
-    return {"conditioning_day": start, "planned_stem_cell_day": nobody, "planned_cart_day": cart}
+    else:
+        start = np.maximum(ready.cells_day, logistics.apheresis_day) + logistics.preparation_days
+        stem_cells = nobody
+        cart = start - arm.first_drug_day("cart") if arm.has_cart else nobody
+    return {
+        "conditioning_day": start,
+        "planned_stem_cell_day": stem_cells,
+        "planned_cart_day": cart,
+        "day_zero_day": cart if arm.has_cart else stem_cells if arm.has_graft else start,
+    }
 
 
 def _outcomes(arm: Arm, table: pd.DataFrame, ready: Readiness, left: Flags, died: Flags) -> pd.DataFrame:
@@ -171,6 +190,4 @@ def _outcomes(arm: Arm, table: pd.DataFrame, ready: Readiness, left: Flags, died
     table["stem_cell_day"] = table["planned_stem_cell_day"].where(graft)
     table["cart_day"] = table["planned_cart_day"].where(infused)
     table["conditioned"] = (graft if arm.has_graft else infused) & ~left & (arm.has_graft or arm.has_cart)
-    planned = table["planned_cart_day"].fillna(table["planned_stem_cell_day"]).fillna(table["conditioning_day"])
-    table["day_zero_day"] = table["cart_day"].fillna(table["stem_cell_day"]).fillna(planned)
     return table

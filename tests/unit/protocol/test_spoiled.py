@@ -1,0 +1,200 @@
+"""Spoiled protocols: one message with every problem, its line, what was expected and the nearest match."""
+
+import pytest
+
+from seedbed import protocol
+from seedbed.errors import ContentError
+from seedbed.trial import enrollment
+
+PRODUCT = """
+products:
+  own:
+    id: own
+    title: {en: Own, zh: 自}
+    antigens: []
+    composition: single
+    costimulation: CD28
+    potency: {median: 1, cv: 0.4, source: {how: assumed, reason: x}}
+    expansion: {median: 1, cv: 0.1, source: {how: assumed, reason: x}}
+    memory_fraction: {mean: 0.3, lower: 0.1, upper: 0.8, concentration: 5, source: {how: assumed, reason: x}}
+    manufacturing: {median_days: 14, cv: 0.2, failure_probability: 0.02, source: {how: assumed, reason: x}}
+    source: {how: assumed, reason: x}
+"""
+SPOILED = {
+    "unknown key": (
+        [("follow_up_days: 400", "follow_up_day: 400")],
+        ['line 6  unknown key "follow_up_day"', 'did you mean "follow_up_days"?', 'missing key "follow_up_days"'],
+    ),
+    "unknown key deep inside": (
+        [("dose: 5,", "dosis: 5, dose: 5,")],
+        ['line 24  unknown key "elements.growth_factor.drugs.0.dosis"', 'did you mean "dose"?'],
+    ),
+    "wrong unit": (
+        [("unit: ug/kg", "unit: cell/kg")],
+        ['line 24  unit "cell/kg" does not fit filgrastim', "expected one of g, g/m2, g/kg, mg"],
+    ),
+    "cells in milligrams": (
+        [("dose: 2.0e+6, unit: cell/kg", "dose: 2.0e+6, unit: mg/kg")],
+        ['line 19  elements.cart: unit "mg/kg" does not count cells; expected one of cell, cell/kg'],
+    ),
+    "unknown unit": (
+        [("unit: ug/kg", "unit: ug/kgg")],
+        ['unit "ug/kgg" does not fit filgrastim', 'did you mean "ug/kg"?'],
+    ),
+    "impossible day order": (
+        [("clock: stem_cells, day: 2", "clock: stem_cells, day: -6")],
+        ['line 19  CAR-T cells on day -6 of "asct_cart", not after the first conditioning on day -6'],
+    ),
+    "days that fall": (
+        [("first: 5, last: 7", "days: [5, 4]")],
+        ["line 24  days of filgrastim do not rise: [5, 4]"],
+    ),
+    "last before first": (
+        [("first: 5, last: 7", "first: 7, last: 5")],
+        ["line 24  filgrastim is given on no day: last is before first"],
+    ),
+    "conditioning after the cells": (
+        [("regimen: beam", "drugs: [{drug: melphalan, dose: 140, unit: mg/m2, days: [1]}]")],
+        ["line 17  melphalan on day 1 of conditioning; expected days before the stem cells (below 0)"],
+    ),
+    "CAR-T without target": (
+        [("product: cd19_cd28", "product: own"), ("assessments:", PRODUCT + "assessments:")],
+        ['CAR-T product "own" has no target; expected antigens among CD19, CD20', "line 36"],
+    ),
+    "negative dose": (
+        [("dose: 5,", "dose: -5,")],
+        ["line 24  elements.growth_factor.drugs.0.dose = -5: Input should be greater than 0"],
+    ),
+    "unknown drug": (
+        [("drug: filgrastim", "drug: filgrastym")],
+        ['line 24  unknown drug "filgrastym"', 'did you mean "filgrastim"?'],
+    ),
+    "unknown regimen": (
+        [("regimen: beam", "regimen: beem")],
+        ['line 17  unknown regimen "beem"', 'did you mean "beam"?'],
+    ),
+    "unknown product": (
+        [("product: cd19_cd28", "product: cd19_cd82")],
+        ['line 19  unknown product "cd19_cd82"', 'did you mean "cd19_cd28"?'],
+    ),
+    "empty eligibility": (
+        [("eligibility:\n  - {covariate: age, at_least: 18}", "eligibility: []")],
+        ["line 7  eligibility is empty; state at least one condition"],
+    ),
+    "contradictory eligibility": (
+        [("at_least: 18", "at_least: 80, at_most: 18")],
+        ["line 8  eligibility.0: nobody can be at least 80 and at most 18"],
+    ),
+    "condition without a bound": (
+        [("{covariate: age, at_least: 18}", "{covariate: age}")],
+        ["line 8  eligibility.0: a condition needs one of at_least"],
+    ),
+    "unknown element": (
+        [("[conditioning, stem_cells, cart, growth_factor]", "[conditioning, stem_cells, cart, growth_faktor]")],
+        ['unknown element "growth_faktor"', 'did you mean "growth_factor"?', 'element "growth_factor" is in no arm'],
+    ),
+    "graft without conditioning": (
+        [("[conditioning, stem_cells,", "[stem_cells,"), ("elements:\n  conditioning", "elements:\n  conditioning")],
+        ['arm "asct_cart" has stem cells alone; expected conditioning and stem cells together'],
+    ),
+    "clock that does not run": (
+        [("[conditioning, stem_cells, cart, growth_factor]", "[cart, growth_factor]")],
+        ['counts days from the stem_cells clock, which arm "asct_cart" does not have; expected one of cart, enrollment'],
+    ),
+    "CAR-T not placed against the graft": (
+        [("clock: stem_cells, day: 2", "clock: cart, day: 0")],
+        ['the first CAR-T infusion of "asct_cart" is not placed against the stem cells; use clock: stem_cells'],
+    ),
+    "split dose that does not add up": (
+        [("day: 2}", "day: 2, infusions: [{day: 0, share: 0.5}, {day: 1, share: 0.4}]}")],
+        ["line 19  the shares of the dose sum to 0.9; expected 1 for a split dose"],
+    ),
+    "infusions that do not rise": (
+        [("day: 2}", "day: 2, infusions: [{day: 1, share: 0.5}, {day: 0, share: 0.5}]}")],
+        ["line 19  days of the infusions [1, 0]; expected rising days that begin with 0"],
+    ),
+    "unknown care": (
+        [("care: [standard]", "care: [standrad]")],
+        ['line 29  unknown care "standrad"', 'did you mean "standard"?'],
+    ),
+    "visits beyond the follow-up": (
+        [("[28, 90, 180, 365]", "[28, 90, 900]")],
+        ["line 32  assessment response on day 900; expected at most follow_up_days = 400"],
+    ),
+    "visits that fall": (
+        [("[28, 90, 180, 365]", "[90, 28]")],
+        ["line 32  days of assessment response do not rise"],
+    ),
+    "days and a row of days": (
+        [("first: 5, last: 7", "first: 5")],
+        ["line 24  elements.growth_factor.drugs.0: give either days, or first and last"],
+    ),
+}
+
+
+def _spoil(text, replacements):
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def test_the_protocol_is_good_before_it_is_spoiled(good, write):
+    assert protocol.read(write(good)).id == "mine"
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_spoiled_protocol_says_what_is_wrong_and_where(name, good, write):
+    replacements, expected = SPOILED[name]
+    with pytest.raises(ContentError) as caught:
+        protocol.read(write(_spoil(good, replacements)))
+    message = str(caught.value)
+    for part in expected:
+        assert part in message, message
+
+
+def test_problems_of_form_and_of_sense_come_in_one_message(good, write):
+    spoiled = _spoil(
+        good,
+        [
+            ("dose: 5, unit: ug/kg", "dose: -5, unit: cell/kg, colour: red"),
+            ("regimen: beam", "regimen: beem"),
+            ("  - {covariate: age, at_least: 18}", "  - {covariate: agee, at_least: 18}"),
+            ("population: large_b_cell_lymphoma", "population: large_b_cell_lymphoma"),
+        ],
+    )
+    with pytest.raises(ContentError) as caught:
+        enrollment.read(write(spoiled))
+    message = str(caught.value)
+    for part in ("5 problems", "unknown key", "greater than 0", 'unit "cell/kg"', '"beem"', 'unknown covariate "agee"'):
+        assert part in message, message
+
+
+def test_a_protocol_that_does_not_fit_its_population_says_so(good, write):
+    spoiled = _spoil(
+        good,
+        [
+            ("product: cd19_cd28", "product: bcma_4_1bb"),
+            ("    care: [standard]", "    care: [standard]\n    selection: [{covariate: remission_status, one_of: [CR, VGPR]}]"),
+        ],
+    )
+    with pytest.raises(ContentError) as caught:
+        enrollment.read(write(spoiled))
+    message = str(caught.value)
+    assert 'no tumor cell of population "large_b_cell_lymphoma" carries BCMA' in message
+    assert '"VGPR" is no level of remission_status; expected one of PD, SD, PR, CR' in message
+
+
+def test_an_unknown_population_is_named(good, write):
+    with pytest.raises(ContentError, match='did you mean "large_b_cell_lymphoma"'):
+        enrollment.read(write(good.replace("population: large_b_cell_lymphoma", "population: large_b_cell_lymphom")))
+
+
+def test_an_unknown_protocol_of_the_library_is_named():
+    with pytest.raises(ContentError, match='did you mean "wei_2022_tp53"'):
+        protocol.read("wei_2022_tp35")
+
+
+def test_a_file_that_cannot_be_understood_still_lists_its_form(write):
+    with pytest.raises(ContentError, match='missing key "arms"'):
+        protocol.read(write("id: x\n"))
