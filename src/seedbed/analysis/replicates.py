@@ -22,24 +22,42 @@ class Differences:
 
     value: Floats
     standard_error: Floats
+    transformed_z: Floats | None = None
+    """z of the test where it is made on another scale than the difference."""
 
     def z(self, *, margin: float = 0.0) -> Floats:
         """Return z of a benefit: negative when the difference exceeds the margin; 0 without information."""
+        if self.transformed_z is not None and margin == 0.0:
+            return np.where(np.isfinite(self.value), self.transformed_z, 0.0)
         away = self.value - margin
-        return -np.divide(away, self.standard_error, out=np.zeros_like(away), where=self.standard_error > 0)
+        usable = np.isfinite(away) & (self.standard_error > 0)
+        return -np.divide(away, self.standard_error, out=np.zeros_like(away), where=usable)
+
+
+def known_until(sets: RiskSets) -> Floats:
+    """Return the day to which both arms' curves are known, (R,): the shorter follow-up, inf for a curve at zero."""
+    ends = []
+    for counts in sets.arms:
+        last_time = np.where(counts.at_risk > 0, sets.time, 0.0).max(axis=-1)
+        ends.append(np.where(survival_of(counts, sets.last)[:, -1] <= 0, np.inf, last_time))
+    return np.minimum(*ends)
 
 
 def rmst_differences(sets: RiskSets, horizon: float) -> Differences:
-    """Return the differences in restricted mean survival time to a horizon [day]; formulas as in `survival.rmst`."""
-    control, experimental = (_restricted_means(sets, arm, horizon) for arm in (CONTROL, EXPERIMENTAL))
+    """Return the differences in restricted mean survival time to a horizon [day]; formulas as in `survival.rmst`.
+
+    Where follow-up of an arm ends before the horizon, both are restricted to its end, as R ``survRM2`` does.
+    """
+    reached = np.minimum(horizon, known_until(sets))
+    control, experimental = (_restricted_means(sets, arm, reached[:, None]) for arm in (CONTROL, EXPERIMENTAL))
     return _difference(experimental, control)
 
 
-def _restricted_means(sets: RiskSets, arm: int, horizon: float) -> tuple[Floats, Floats]:
+def _restricted_means(sets: RiskSets, arm: int, horizon: Floats) -> tuple[Floats, Floats]:
     counts = sets.arms[arm]
     time = np.minimum(sets.time, horizon)
-    following = np.full_like(time, horizon)
-    following[:, :-1] = time[:, 1:]
+    following = np.empty_like(time)
+    following[:, :-1], following[:, -1:] = time[:, 1:], horizon
     pieces = survival_of(counts, sets.last) * (following - time)
     remaining = np.cumsum(pieces[:, ::-1], axis=-1)[:, ::-1]
     terms = np.where(sets.time < horizon, greenwood_of(counts, sets.last), 0.0)
@@ -47,9 +65,27 @@ def _restricted_means(sets: RiskSets, arm: int, horizon: float) -> tuple[Floats,
 
 
 def milestone_differences(sets: RiskSets, time: float) -> Differences:
-    """Return the differences in Kaplan-Meier survival at a time [day], with Greenwood's variance."""
+    """Return the differences in Kaplan-Meier survival at a time [day], with Greenwood's variance.
+
+    NaN where follow-up of an arm ends before that time. The test is made on the scale of log(-log S), which keeps
+    its level in small trials: Klein et al. 2007, doi 10.1002/sim.2864.
+    """
     control, experimental = (_survival_at(sets, arm, time) for arm in (CONTROL, EXPERIMENTAL))
-    return _difference(experimental, control)
+    found = _difference(experimental, control)
+    value = np.where(known_until(sets) >= time, found.value, np.nan)
+    z = log_log_z(experimental, control)
+    return Differences(value, found.standard_error, np.where(np.isfinite(z), z, found.z()))
+
+
+def log_log_z(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Floats:
+    """Return z of two survivals with their variances on the scale of log(-log S); NaN at 0 and 1."""
+    scale, variance = [], []
+    for survival, spread in (one, other):
+        inside = (survival > 0) & (survival < 1)
+        hazard = -np.log(np.where(inside, survival, np.nan))
+        scale.append(np.log(hazard))
+        variance.append(spread / (np.where(inside, survival, np.nan) * hazard) ** 2)
+    return (scale[0] - scale[1]) / np.sqrt(variance[0] + variance[1])
 
 
 def _survival_at(sets: RiskSets, arm: int, time: float) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from seedbed.analysis.replicates import log_log_z
 from seedbed.analysis.results import LEVEL, Estimate, TestResult, normal_quantile
 from seedbed.analysis.tte import check_tte
 from seedbed.errors import TableError
@@ -208,7 +209,7 @@ def numbers_at_risk(tte: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame:
 def milestone_difference(
     tte: pd.DataFrame, *, arms: tuple[str, str], time: float, level: float = LEVEL
 ) -> tuple[Estimate, TestResult]:
-    """Return the difference in Kaplan-Meier survival at a time, experimental minus control, and its Wald test.
+    """Return the difference in Kaplan-Meier survival at a time, experimental minus control, and its test.
 
     Parameters
     ----------
@@ -218,7 +219,8 @@ def milestone_difference(
 
     Returns
     -------
-    Estimate of the difference (positive favors the experimental arm) and a TestResult (z < 0 favors it).
+    Estimate of the difference (positive favors the experimental arm) and a TestResult (z < 0 favors it), which is
+    made on the scale of log(-log S).
 
     Raises
     ------
@@ -230,7 +232,10 @@ def milestone_difference(
     for arm, curve, point in zip(arms, curves, points, strict=True):
         if np.isnan(point.value):
             raise TableError(f'follow-up of arm "{arm}" ends on day {curve.last_time:g}, before day {time:g}')
-    return _difference("milestone", points[0], points[1], level)
+    estimate, plain = _difference("milestone", points[0], points[1], level)
+    parts = [(np.array(point.value), np.array(point.standard_error**2)) for point in points]
+    z = float(log_log_z(parts[0], parts[1]))
+    return estimate, TestResult.from_z("milestone", z) if np.isfinite(z) else plain
 
 
 def rmst(curve: SurvivalCurve, *, horizon: float, level: float = LEVEL) -> Estimate:

@@ -93,9 +93,24 @@ def test_fast_rmst_and_milestone_agree_with_the_single_trial(replicate_trials):
         mean, test = survival.rmst_difference(trial, arms=ARMS, horizon=400.0)
         assert means.value[replicate] == pytest.approx(mean.value, rel=EXACT, abs=1e-9)
         assert means.z()[replicate] == pytest.approx(test.z, rel=EXACT, abs=1e-9)
-        point, _ = survival.milestone_difference(trial, arms=ARMS, time=365.0)
+        point, test = survival.milestone_difference(trial, arms=ARMS, time=365.0)
+        assert points.z()[replicate] == pytest.approx(test.z, rel=EXACT)
         assert points.value[replicate] == pytest.approx(point.value, rel=EXACT, abs=1e-12)
         assert points.standard_error[replicate] == pytest.approx(point.standard_error, rel=EXACT)
+
+
+def test_milestone_test_agrees_with_lifelines(replicate_trials):
+    from lifelines import KaplanMeierFitter
+    from lifelines.statistics import survival_difference_at_fixed_point_in_time_test
+
+    for trial in replicate_trials[1::2]:  # those with visits: lifelines interpolates its variance between them
+        fitted = []
+        for arm in ARMS:
+            rows = trial[trial["arm"] == arm]
+            fitted.append(KaplanMeierFitter().fit(rows["time"], rows["event"]))
+        theirs = survival_difference_at_fixed_point_in_time_test(280.0, *fitted)
+        _, ours = survival.milestone_difference(trial, arms=ARMS, time=280.0)
+        assert ours.statistic == pytest.approx(theirs.test_statistic, rel=1e-8)
 
 
 def test_weighted_scores_agree_with_lifelines(replicate_trials):
