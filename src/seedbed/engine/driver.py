@@ -57,7 +57,7 @@ update_reducers: Any = None
 
 
 @entry
-def prepare(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
+def prepare(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:  # noqa: ARG001 -- entries look alike
     """Compute what is fixed for each patient, and the state at the start, for all patients."""
     patient = 0
     while patient < job[at.JOB_N]:
@@ -97,7 +97,7 @@ def run(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
         load_next(job, work, clock, flags, lane)
     settle_nodes(job, work, clock, flags)
     while is_busy(flags):
-        choose_steps(job, work, clock, flags)
+        choose_steps(work, clock, flags)
         attempt(work, shared)
         measure_error(work, tolerances)
         if judge_steps(job, work, clock, flags) > 0:
@@ -108,10 +108,10 @@ def run(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
 @kernel
 def is_busy(flags: Ints) -> bool:
     """Tell whether any lane holds a patient."""
+    last = -1
     for lane in range(at.LANES):
-        if flags[at.PATIENT * at.LANES + lane] >= 0:
-            return True
-    return False
+        last = max(last, flags[at.PATIENT * at.LANES + lane])
+    return last >= 0
 
 
 # ---- loading and handing back -----------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def restart_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
 
 # ---- stepping ---------------------------------------------------------------------------------------------
 @kernel
-def choose_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
+def choose_steps(work: Vectors, clock: Floats, flags: Ints) -> None:
     """Set STEP in every lane; the last two steps before a stop share the way evenly."""
     for lane in range(at.LANES):
         if flags[at.PATIENT * at.LANES + lane] >= 0:
@@ -308,7 +308,7 @@ def judge_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> int:
                 accept(work, clock, flags, lane)
                 accepted += 1
             else:
-                reject(job, work, clock, flags, lane)
+                reject(work, clock, flags, lane)
             if flags[at.STEPS * at.LANES + lane] >= job[at.JOB_MAX_STEPS]:
                 fail(flags, lane, TOO_MANY_STEPS)
     return accepted
@@ -334,11 +334,11 @@ def accept(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
 
 
 @kernel
-def reject(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
+def reject(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
     """Shorten the step; give up when it no longer moves the time."""
     tried = clock[at.TRIED * at.LANES + lane]
     factor = reals(work)[at.FACTOR * at.LANES + lane]
-    if not (factor > 0.1):
+    if not (factor > 0.1 and reals(work)[at.ERROR * at.LANES + lane] <= 1e300):
         factor = 0.1
     clock[at.PROPOSAL * at.LANES + lane] = tried * min(factor, 0.9)
     flags[at.LAST_REJECTED * at.LANES + lane] = 1
@@ -376,9 +376,7 @@ def fail(flags: Ints, lane: int, code: int) -> None:
 @kernel
 def take_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
     """Move the accepted lanes to the end of their step, or to the first event inside it."""
-    if static(at.ALWAYS_DENSE):
-        dense_coefficients(work)
-    elif outputs_due(job, clock, flags) > 0:
+    if static(at.ALWAYS_DENSE) or outputs_due(job, clock, flags) > 0:
         dense_coefficients(work)
     if static(at.N_EVENTS > 0):
         find_events(job, work, clock, flags)

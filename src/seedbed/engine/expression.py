@@ -79,7 +79,8 @@ BINARY: dict[str, Callable[[float, float], float]] = {
     "pow": _power,
 }
 NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "neg": np.negative, "powerlog": lambda x: np.where(np.asarray(x) == 0, LOG_OF_ZERO, np.log(x)), "rcp": lambda x: 1.0 / np.asarray(x, float), "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
+    "neg": np.negative, "powerlog": lambda x: np.where(np.asarray(x) == 0, LOG_OF_ZERO, np.log(x)),
+    "rcp": lambda x: 1.0 / np.asarray(x, float), "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
     "abs": np.abs, "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "add": np.add, "sub": np.subtract,
@@ -119,9 +120,7 @@ class Graph:
             self.operations.append(operation)
             self.arguments.append(arguments)
             self.values.append(value)
-            self.levels.append(
-                INPUT_LEVELS.get(operation, max((self.levels[a] for a in arguments), default=CONSTANT))
-            )
+            self.levels.append(INPUT_LEVELS.get(operation, max((self.levels[a] for a in arguments), default=CONSTANT)))
             self.dependencies.append(self._own_dependencies(operation, arguments, value))
         return node
 
@@ -386,7 +385,7 @@ class Graph:
         return done[node]
 
     # ---- values -------------------------------------------------------------------------------------------
-    def evaluate(self, node: int, inputs: dict[int, Any]) -> Any:  # noqa: ANN401 -- a number or an array, as given
+    def evaluate(self, node: int, inputs: dict[int, Any]) -> Any:
         """Return the value of a node in NumPy, given a number or array for each input node it mentions."""
         found: dict[int, Any] = dict(inputs)
         for current in self.ordered([node]):
@@ -394,7 +393,7 @@ class Graph:
                 found[current] = self._value_of(current, [found[a] for a in self.arguments[current]])
         return found[node]
 
-    def _value_of(self, node: int, arguments: list[Any]) -> Any:  # noqa: ANN401
+    def _value_of(self, node: int, arguments: list[Any]) -> Any:
         operation = self.operations[node]
         if operation == "constant":
             return self.values[node]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import libsbml
 
 from seedbed.engine.expression import Graph
-from seedbed.errors import ModelError, Problem
+from seedbed.errors import ModelError, Problem, UnsupportedModelError
 
 Resolve = Callable[[str], int]
 AVOGADRO = 6.02214179e23  # the value SBML Level 3 prescribes
@@ -152,7 +153,7 @@ class FormulaReader:
         (argument,) = self._children(node, resolve)
         value = self.graph.values[argument]
         if not self.graph.is_constant(argument) or value is None or value < 0 or not float(value).is_integer():
-            raise ModelError(Problem("factorial() needs a literal whole number"))
+            raise UnsupportedModelError("factorial() of anything but a literal", libsbml.formulaToL3String(node))
         return self.graph.constant(float(math.factorial(int(value))))
 
     def _extreme(self, operation: str, node: libsbml.ASTNode, resolve: Resolve) -> int:
@@ -187,7 +188,7 @@ class FormulaReader:
         operation, swap, negate = RELATIONS[node.getType()]
         parts = self._children(node, resolve)
         result = g.true
-        for left, right in zip(parts, parts[1:], strict=False):
+        for left, right in pairwise(parts):
             one = g.relation(operation, right, left) if swap else g.relation(operation, left, right)
             result = g.logical("and", result, g.logical_not(one) if negate else one)
         return result
@@ -209,7 +210,9 @@ class FormulaReader:
             raise ModelError(Problem(f"unknown function {node.getName()!r} in {libsbml.formulaToL3String(node)!r}"))
         if definition.getNumArguments() != node.getNumChildren():
             wanted = definition.getNumArguments()
-            raise ModelError(Problem(f"function {node.getName()!r} takes {wanted} arguments, got {node.getNumChildren()}"))
+            raise ModelError(
+                Problem(f"function {node.getName()!r} takes {wanted} arguments, got {node.getNumChildren()}")
+            )
         bound = {
             definition.getArgument(k).getName(): self.read(node.getChild(k), resolve)
             for k in range(definition.getNumArguments())

@@ -28,6 +28,7 @@ import struct
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 
@@ -55,7 +56,7 @@ class Ints:
     """Memory of 64-bit integers."""
 
 
-def static(value: Any) -> Any:  # noqa: ANN401 -- any constant
+def static(value: Any) -> Any:
     """Mark a value as known while translating."""
     return value
 
@@ -65,12 +66,18 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def template(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a kernel that is written out at each call, its constant arguments known; the others keep their names."""
+    function.is_template = True  # type: ignore[attr-defined]
+    return function
+
+
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a kernel that Python calls by address."""
     return function
 
 
-def _only_in_kernels(*_arguments: Any) -> Any:  # noqa: ANN401
+def _only_in_kernels(*_arguments: Any) -> Any:
     raise TypeError("this function exists only inside kernels")
 
 
@@ -82,6 +89,7 @@ any_lane = fetch_add = _only_in_kernels
 floats = ints = reals = vectors = _only_in_kernels
 
 
+STATIC_FUNCTIONS = {"range": range, "len": len, "static": static, "int": int, "float": float, "max": max, "min": min}
 SCALARS = {"int": "i64", "float": "double", "bool": "i1"}
 POINTERS = ("Reals", "Vectors", "Floats", "Ints")
 COMPARISONS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
@@ -188,20 +196,26 @@ def translate(
         A kernel uses something outside the subset.
     """
     kernels = list(kernels)
+    templates = {k.__name__: _definition(k) for k in kernels if hasattr(k, "is_template")}
+    kernels = [k for k in kernels if k.__name__ not in templates]
     signatures = {**known, **{kernel.__name__: signature(kernel) for kernel in kernels}}
-    return "\n".join(_Function(kernel, dict(constants), target, signatures).text() for kernel in kernels)
+    return "\n".join(_Function(kernel, dict(constants), target, signatures, templates).text() for kernel in kernels)
 
 
 class _Function:
     """Translates one kernel."""
 
     def __init__(
-        self, kernel: Callable[..., Any], constants: dict[str, Any], target: Target, known: dict[str, Signature]
+        self,
+        kernel: Callable[..., Any],
+        constants: dict[str, Any],
+        target: Target,
+        known: dict[str, Signature],
+        templates: dict[str, ast.FunctionDef],
     ) -> None:
         self.name, self.constants, self.target, self.known = kernel.__name__, constants, target, known
         self.signature = known[self.name]
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kernel)))
-        self.definition: ast.FunctionDef = tree.body[0]  # type: ignore[assignment]
+        self.definition, self.templates = _definition(kernel), templates
         self.lines: list[str] = []
         self.slots: list[str] = []
         self.kinds: dict[str, str] = {}
@@ -224,7 +238,11 @@ class _Function:
         return "\n".join([head, "entry:", *self.slots, *self.lines, "}", ""])
 
     def _linkage(self) -> str:
-        return "" if any(isinstance(d, ast.Name) and d.id == "entry" for d in self.definition.decorator_list) else "internal "
+        return (
+            ""
+            if any(isinstance(d, ast.Name) and d.id == "entry" for d in self.definition.decorator_list)
+            else "internal "
+        )
 
     # ---- plumbing -----------------------------------------------------------------------------------------
     def _fail(self, node: ast.AST, why: str) -> TranslationError:
@@ -278,15 +296,15 @@ class _Function:
     # ---- constants ----------------------------------------------------------------------------------------
     def _static(self, node: ast.AST) -> tuple[bool, Any]:
         """Return (True, value) for an expression made of constants only."""
-        names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
-        allowed = {"range", "len", "static", "int", "float"}
-        if any(n.id not in self.constants and n.id not in allowed for n in names) or any(n.id in self.kinds for n in names):
-            return False, None
-        scope = {"range": range, "len": len, "static": static, "int": int, "float": float, **self.constants}
-        code = compile(ast.Expression(node), self.name, "eval")  # type: ignore[arg-type]
-        return True, eval(code, {"__builtins__": {}}, scope)  # noqa: S307 -- the engine's own source
+        if isinstance(node, ast.Constant):
+            return True, node.value
+        for name in _names_in(node):
+            if name in self.kinds or not (name in self.constants or name in STATIC_FUNCTIONS):
+                return False, None
+        scope = {**STATIC_FUNCTIONS, **self.constants}
+        return True, eval(_code_of(node), {"__builtins__": {}}, scope)  # noqa: S307 -- the engine's own source
 
-    def _literal(self, value: Any, node: ast.AST) -> Value:  # noqa: ANN401
+    def _literal(self, value: Any, node: ast.AST) -> Value:
         if isinstance(value, bool):
             return Value("true" if value else "false", "bool")
         if isinstance(value, int):
@@ -341,7 +359,9 @@ class _Function:
         t = self.target
         if memory == "Reals":
             value = self._convert(value, "float")
-            text = value.text if t.real == "double" else self._emit("real", f"fptrunc double {value.text} to float").text
+            text = (
+                value.text if t.real == "double" else self._emit("real", f"fptrunc double {value.text} to float").text
+            )
             self.lines.append(f"  store {t.real} {text}, ptr {address}")
             return
         kind = {"Vectors": "Vector", "Floats": "float", "Ints": "int"}[memory]
@@ -546,6 +566,8 @@ class _Function:
         if not isinstance(node.func, ast.Name):
             raise self._fail(node, "call outside the subset")
         name = node.func.id
+        if name in self.templates:
+            return self._written_out(self.templates[name], node)
         if name in self.known:
             return self._call(name, node)
         arguments = [self._value(a) for a in node.args]
@@ -553,6 +575,18 @@ class _Function:
         if handler is None:
             raise self._fail(node, "unknown function")
         return handler(*arguments)
+
+    def _written_out(self, definition: ast.FunctionDef, node: ast.Call) -> Value:
+        before = dict(self.constants)
+        for parameter, argument in zip(definition.args.args, node.args, strict=True):
+            known, value = self._static(argument)
+            if known:
+                self.constants[parameter.arg] = value
+            elif not (isinstance(argument, ast.Name) and argument.id == parameter.arg):
+                raise self._fail(node, "a template takes constants, or names it uses itself")
+        self._block(definition.body)
+        self.constants = before
+        return Value("", "None")
 
     def _call(self, name: str, node: ast.Call) -> Value:
         wanted = self.known[name]
@@ -651,6 +685,22 @@ def fused_text(emit: Callable[[str, str], Value], target: Target, parts: tuple[s
     return emit(kind, f"fadd {llvm} {product}, {c}").text
 
 
+def _names_in(node: ast.AST) -> tuple[str, ...]:
+    """Return the names an expression mentions, remembered on the node."""
+    if not hasattr(node, "mentioned"):
+        children = (_names_in(child) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr_context))
+        own = (node.id,) if isinstance(node, ast.Name) else ()
+        node.mentioned = tuple(dict.fromkeys([*own, *(name for names in children for name in names)]))  # type: ignore[attr-defined]
+    return node.mentioned  # type: ignore[attr-defined]
+
+
+def _code_of(node: ast.AST) -> CodeType:
+    """Return the compiled code of an expression, remembered on the node."""
+    if not hasattr(node, "code"):
+        node.code = compile(ast.Expression(node), "kernel", "eval")  # type: ignore[attr-defined, arg-type]
+    return node.code  # type: ignore[attr-defined]
+
+
 def _wider(a: str, b: str) -> str:
     if "Mask" in (a, b):
         return "Mask"
@@ -659,6 +709,11 @@ def _wider(a: str, b: str) -> str:
     if "float" in (a, b):
         return "float"
     return "bool" if (a, b) == ("bool", "bool") else "int"
+
+
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
+    """Return the syntax tree of a kernel."""
+    return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]  # type: ignore[return-value]
 
 
 def _loaded(place: ast.expr) -> ast.expr:

@@ -12,7 +12,7 @@ JOB_FIELDS = (
     "WINDOWS", "REDUCED",
 )  # fmt: skip
 #: fields of `clock`, a 64-bit real for each lane
-CLOCK_FIELDS = ("NOW", "PROPOSAL", "STOP", "TRIED", "END", "SWITCH_TIME", "HIGH", "LOW", "FROM", "TO")
+CLOCK_FIELDS = ("NOW", "PROPOSAL", "STOP", "TRIED", "END", "SWITCH_TIME", "HIGH", "LOW", "FROM", "TO", "CROSSING")
 #: fields of `flags`, an integer for each lane
 FLAG_FIELDS = (
     "PATIENT", "STEPS", "REJECTED", "NEXT_DOSE", "RESTART", "NEXT_OUTPUT", "LAST_REJECTED", "FAILED", "NODE",

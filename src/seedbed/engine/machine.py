@@ -22,9 +22,26 @@ from seedbed.engine.system import System
 from seedbed.errors import SimulationError
 
 MAX_EVENT_ROUNDS = 100
+UNROLLED_STATES = 16  # more observed states than this are interpolated all together, in a loop
 LANES_BY_FEATURE = (("avx512f", 8), ("avx2", 4))
-MODEL_FUNCTIONS = ("rates", "rates_and_matrix", "observe", "triggers", "assignments", "initial_values", "fixed_values", "watch")
+MODEL_FUNCTIONS = (
+    "rates",
+    "rates_and_matrix",
+    "observe",
+    "triggers",
+    "assignments",
+    "initial_values",
+    "fixed_values",
+    "watch",
+)
 TWO_POINTERS = Signature(("Vectors", "Reals"), "None")
+
+OTHER_FUNCTIONS = {
+    "factorize": Signature(("Vectors",), "None"),
+    "solve": Signature(("Vectors", "int"), "None"),
+    "power": Signature(("Vector", "Vector"), "Vector"),
+    "vector_exp": Signature(("Vector",), "Vector"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,7 @@ class Source:
     ----------
     text : LLVM assembly
     at : memory layout
+    shared : ids of the shared inputs, in slot order
     shared_nodes : nodes computed from shared inputs, in the slots after the inputs
     assumed : (kind, slot) of the inputs the code takes to be >= 0
     nonnegative : numbers of the states proved to stay >= 0
@@ -42,6 +60,7 @@ class Source:
 
     text: str
     at: SimpleNamespace
+    shared: tuple[str, ...]
     shared_nodes: tuple[int, ...]
     assumed: tuple[tuple[str, int], ...]
     nonnegative: frozenset[int]
@@ -85,9 +104,7 @@ def write(system: System, observables: Sequence[int], reduced: reducers.Plan, ta
 class _Writing:
     """The steps from a system to its LLVM text."""
 
-    def __init__(
-        self, system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target
-    ) -> None:
+    def __init__(self, system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target) -> None:
         self.system, self.graph, self.target, self.reduced = system, system.graph, target, reduced
         self.n = len(system.states)
         self.nonnegative, proof = nonnegative_states(system)
@@ -139,6 +156,8 @@ class _Writing:
             "WATCHED": len(self.watched), "SAMPLES": 5 * len(self.watched), "MEMORY": n_memory,
         }  # fmt: skip
         seen = {s for node in (*self.observables, *self.triggers, *self.watched) for s in self.graph.states_of(node)}
+        if len(seen) > UNROLLED_STATES:
+            seen = set(range(n))
         facts = {
             "N_STATES": n, "N_VARIED": len(self.system.varied), "N_FIXED": len(fixed) + len(self.switches),
             "N_OBSERVABLES": len(self.observables), "N_EVENTS": len(events), "N_MEMORY": n_memory,
@@ -175,16 +194,14 @@ class _Writing:
         bare = Places(at.STAGE, at.STAGE_TIME, at.VARIED, {}, from_shared)
         text = "\n".join([
             declarations(self.target), library_declarations(), elementary.functions(self.target),
-            *self._model_functions(at, places, bare, [*varied, *self.switches]), *self._linear_algebra(at), self._kernels(at),
-            self._attributes(),
+            *self._model_functions(at, places, bare, [*varied, *self.switches]), *self._linear_algebra(at),
+            self._kernels(at), self._attributes(),
         ])  # fmt: skip
         assumed = tuple((self.graph.operations[k], int(self.graph.values[k] or 0)) for k in sorted(self.signs.used)
                         if self.graph.operations[k] != "state")  # fmt: skip
-        return Source(text, at, tuple(shared), assumed, self.nonnegative, self.target)
+        return Source(text, at, tuple(self.system.shared), tuple(shared), assumed, self.nonnegative, self.target)
 
-    def _model_functions(
-        self, at: SimpleNamespace, places: Places, bare: Places, varied: list[int]
-    ) -> list[str]:
+    def _model_functions(self, at: SimpleNamespace, places: Places, bare: Places, varied: list[int]) -> list[str]:
         results = {
             "rates": [(at.RATE + k, node) for k, node in enumerate(self.rates)],
             "rates_and_matrix": self._matrix_results(at),
@@ -223,8 +240,7 @@ class _Writing:
         if at.N_WATCHED:
             kernels += [*reduction.KERNELS, *(reduction.FATE_KERNELS if at.N_FATES else ())]
         known = dict.fromkeys(MODEL_FUNCTIONS, TWO_POINTERS)
-        known |= {"factorize": Signature(("Vectors",), "None"), "solve": Signature(("Vectors", "int"), "None"),
-                  "power": Signature(("Vector", "Vector"), "Vector"), "vector_exp": Signature(("Vector",), "Vector")}  # fmt: skip
+        known |= OTHER_FUNCTIONS
         constants = {"at": at, **rosenbrock.CONSTANTS, **driver.CONSTANTS, **reduction.CONSTANTS}
         return translate(kernels, constants, self.target, known)
 
@@ -324,12 +340,13 @@ class Machine:
 def compile_text(text: str) -> bytes:
     """Compile LLVM text to an object file for this processor."""
     triple, cpu, features = host()
-    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=2)
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, features=features, opt=1)
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = triple, str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = False
     options.slp_vectorization = False
+    options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return machine.emit_object(module)
@@ -345,5 +362,3 @@ def load_object(code: bytes) -> Machine:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return Machine(engine)
-
-

@@ -6,18 +6,21 @@ import copy
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from seedbed.engine import cache, machine, reducers as reducing
+from seedbed.engine import cache, machine
+from seedbed.engine import reducers as reducing
 from seedbed.engine.doses import Dose, DoseTable, per_patient, state_number, tabulate
 from seedbed.engine.layout import CLOCK_FIELDS, FLAG_FIELDS, JOB_FIELDS, N_CLOCK, N_STATUS
 from seedbed.engine.sbml import Network
 from seedbed.engine.system import START_TIME, System, assemble
 from seedbed.errors import SimulationError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALIGNMENT = 64
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
@@ -109,7 +112,7 @@ class Program:
         self.states = tuple(system.states)
         self.varied = tuple(system.varied)
 
-    def start(
+    def start(  # noqa: PLR0913 -- named options with defaults
         self,
         values: Mapping[str, ArrayLike] | pd.DataFrame | ArrayLike | None = None,
         *,
@@ -153,7 +156,7 @@ class Program:
         times: ArrayLike,
         *,
         doses: Sequence[Dose] = (),
-        **options: Any,  # noqa: ANN401 -- those of `start`
+        **options: Any,
     ) -> Simulation:
         """Run patients from the first of `times` (or `start`) to the last and return their observables."""
         times = np.asarray(times, dtype=np.float64)
@@ -161,10 +164,10 @@ class Program:
         observed = batch.advance(times=times)
         return Simulation(observed, batch.reduced(), batch.status)
 
-    def _table(self, values: Any, n: int | None) -> NDArray[np.float64]:  # noqa: ANN401
+    def _table(self, values: Any, n: int | None) -> NDArray[np.float64]:
         if values is None:
             values = {}
-        if isinstance(values, pd.DataFrame):
+        if hasattr(values, "columns"):
             values = {name: values[name].to_numpy() for name in values.columns}
         if isinstance(values, Mapping):
             return self._from_columns(values, n)
@@ -231,7 +234,7 @@ class _Options:
         return np.full(len(system.states), DEFAULT_ABSOLUTE_TOLERANCE if given is None else float(given))
 
 
-def _aligned(n: int, dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+def _aligned(n: int, dtype: Any) -> NDArray[Any]:
     """Return zeroed memory that starts at a multiple of 64 bytes, as vector loads need."""
     size = np.dtype(dtype).itemsize
     raw = np.zeros(n * size + ALIGNMENT, dtype=np.uint8)
@@ -273,7 +276,9 @@ class Batch:
         self._inputs = table
         self._factors: dict[int, Any] = {}
         self._shared = self._shared_values(shared).astype(real)
-        self._tolerances = np.concatenate([[options.relative_tolerance], options.absolutes(program.system)]).astype(real)
+        self._tolerances = np.concatenate([[options.relative_tolerance], options.absolutes(program.system)]).astype(
+            real
+        )
         self._fixed = np.zeros((self.n, at.N_FIXED))
         self._states = np.zeros((self.n, at.N_STATES))
         self._memory = np.zeros((self.n, at.N_MEMORY))
@@ -293,16 +298,20 @@ class Batch:
     def _shared_values(self, given: Mapping[str, float]) -> NDArray[np.float64]:
         system = self.program.system
         self._check_shared(given)
-        values = {**system.defaults, **{name: float(value) for name, value in given.items()}}
-        values[START_TIME] = self.time
-        for name in system.shared:
-            if not np.isfinite(values[name]):
-                raise SimulationError(f"the value of {name!r} is {values[name]}; give a finite number")
-        numbers = {system.graph.input("shared", k): values[name] for k, name in enumerate(system.shared)}
-        derived = [float(system.graph.evaluate(node, numbers)) for node in self.program.source.shared_nodes]
-        array = np.array([*(values[name] for name in system.shared), *derived], dtype=np.float64)
+        self._given = {**{name: float(value) for name, value in given.items()}, START_TIME: self.time}
+        source = self.program.source
+        values = [self._shared_value(name) for name in source.shared]
+        for name, value in zip(source.shared, values, strict=True):
+            if not np.isfinite(value):
+                raise SimulationError(f"the value of {name!r} is {value}; give a finite number")
+        numbers = {system.graph.input("shared", k): value for k, value in enumerate(values)}
+        derived = [float(system.graph.evaluate(node, numbers)) for node in source.shared_nodes]
+        array = np.array([*values, *derived], dtype=np.float64)
         self._check_signs(array)
         return array
+
+    def _shared_value(self, name: str) -> float:
+        return self._given.get(name, self.program.system.defaults[name])
 
     def _check_shared(self, given: Mapping[str, float]) -> None:
         system, network = self.program.system, self.program.network
@@ -360,10 +369,10 @@ class Batch:
         node = self.program.system.parameter_formula(formula)
         return np.broadcast_to(np.asarray(self._fixed_value(node), dtype=np.float64), (self.n,))
 
-    def _fixed_value(self, node: int) -> Any:  # noqa: ANN401
+    def _fixed_value(self, node: int) -> Any:
         system = self.program.system
         inputs: dict[int, Any] = {
-            system.graph.input("shared", k): float(self._shared[k]) for k in range(len(system.shared))
+            system.graph.input("shared", k): self._shared_value(name) for k, name in enumerate(system.shared)
         }
         inputs |= {system.graph.input("varied", k): self._inputs[:, k] for k in range(len(system.varied))}
         try:
@@ -371,7 +380,7 @@ class Batch:
         except KeyError as error:
             raise SimulationError("this formula is not fixed by the parameters alone") from error
 
-    def _factor(self, state: int) -> Any:  # noqa: ANN401
+    def _factor(self, state: int) -> Any:
         if state not in self._factors:
             self._factors[state] = self._fixed_value(self.program.system.factors[state])
         return self._factors[state]
@@ -532,15 +541,19 @@ class Batch:
     @property
     def status(self) -> pd.DataFrame:
         """One row a patient: code (0 is ok), reason, time of failure (NaN if none), steps, rejected steps."""
+        import pandas as pd
+
         codes, states = self._status[:, 0], self._status[:, 5]
         names = [self.program.states[k] if k >= 0 else "" for k in states]
-        return pd.DataFrame({
-            "code": codes.copy(),
-            "reason": [REASONS[int(code)].format(state=name) for code, name in zip(codes, names, strict=True)],
-            "time": self._failed_at.copy(),
-            "steps": self._status[:, 1].copy(),
-            "rejected": self._status[:, 2].copy(),
-        })
+        return pd.DataFrame(
+            {
+                "code": codes.copy(),
+                "reason": [REASONS[int(code)].format(state=name) for code, name in zip(codes, names, strict=True)],
+                "time": self._failed_at.copy(),
+                "steps": self._status[:, 1].copy(),
+                "rejected": self._status[:, 2].copy(),
+            }
+        )
 
     def copy(self) -> Batch:
         """Return an independent batch in the same state, to branch from."""
@@ -548,5 +561,3 @@ class Batch:
         for name in ("_fixed", "_states", "_memory", "_clock", "_status", "_failed_at", "_reduced"):
             setattr(twin, name, getattr(self, name).copy())
         return twin
-
-

@@ -238,24 +238,18 @@ def keep_crossings(work: Vectors, clock: Floats, slots: Floats, lane: int, r: in
         crossing = following
         if (before < 0.0) != (value < 0.0):
             crossing = crossing_between(work, lane, r, s, following)
-        note(clock, slots, lane, kind, s, crossing, following, before, value)
+        clock[at.CROSSING * at.LANES + lane] = crossing
+        note(clock, slots, lane, kind, s, following, before, value)
         before = value
         s = following
 
 
 @kernel
 def note(
-    clock: Floats,
-    slots: Floats,
-    lane: int,
-    kind: int,
-    s: float,
-    crossing: float,
-    following: float,
-    before: float,
-    value: float,
+    clock: Floats, slots: Floats, lane: int, kind: int, s: float, following: float, before: float, value: float
 ) -> None:
-    """Note an eighth of a step that starts on the side of `before` and, from `crossing`, is on that of `value`."""
+    """Note an eighth of a step that starts on the side of `before` and, from CROSSING, is on that of `value`."""
+    crossing = clock[at.CROSSING * at.LANES + lane]
     length = clock[at.END * at.LANES + lane] - clock[at.NOW * at.LANES + lane]
     if kind <= DURATIONS[1]:
         below = 0.0
@@ -268,7 +262,7 @@ def note(
         slots[0] = slots[0] + below * length
     elif kind <= FIRSTS[1]:
         if slots[0] != slots[0]:
-            keep_first(clock, slots, lane, kind, s, crossing, before, value)
+            keep_first(clock, slots, lane, kind, s, before, value)
     elif value >= 0.0:
         slots[0] = time_at(clock, lane, following)
     elif before >= 0.0:
@@ -276,9 +270,7 @@ def note(
 
 
 @kernel
-def keep_first(
-    clock: Floats, slots: Floats, lane: int, kind: int, s: float, crossing: float, before: float, value: float
-) -> None:
+def keep_first(clock: Floats, slots: Floats, lane: int, kind: int, s: float, before: float, value: float) -> None:
     """Keep the first time on the wanted side."""
     if kind != FIRSTS[0]:
         before = -before - 1e-300
@@ -286,7 +278,7 @@ def keep_first(
     if before >= 0.0:
         slots[0] = time_at(clock, lane, s)
     elif value >= 0.0:
-        slots[0] = time_at(clock, lane, crossing)
+        slots[0] = time_at(clock, lane, clock[at.CROSSING * at.LANES + lane])
 
 
 @kernel

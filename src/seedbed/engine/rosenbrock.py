@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seedbed.engine.language import Reals, Vectors, fma, kernel, sqrt, static, vector, where
+from seedbed.engine.language import Reals, Vector, Vectors, fma, kernel, sqrt, static, template, vector, where
 
 N_STAGES = 8
 ORDER = 5
@@ -84,26 +84,38 @@ def attempt(work: Vectors, shared: Reals) -> None:
     for stage in static(range(N_STAGES)):
         if static(stage > 0):
             work[at.STAGE_TIME] = fma(vector(STAGE_TIMES[stage]), step, work[at.TIME])
-            for i in range(at.N_STATES):
-                if static(stage > 5):
-                    work[at.STAGE + i] = work[at.STAGE + i] + work[at.K + (stage - 1) * at.N_STATES + i]
-                else:
-                    state = work[at.Y + i]
-                    for j in static(range(stage)):
-                        state = fma(vector(A[stage][j]), work[at.K + j * at.N_STATES + i], state)
-                    work[at.STAGE + i] = state
+            stage_state(work, stage)
             rates(work, shared)
-            for i in range(at.N_STATES):
-                earlier = work[at.K + i] * vector(C[stage][0])
-                for j in static(range(1, stage)):
-                    earlier = fma(vector(C[stage][j]), work[at.K + j * at.N_STATES + i], earlier)
-                work[at.RATE + i] = fma(earlier, inverse, work[at.RATE + i])
+            add_stages(work, inverse, stage)
         if static(at.TIME_DEPENDENT and TIME_SLOPES[stage] != 0.0):
             for i in range(at.N_STATES):
                 work[at.RATE + i] = fma(work[at.SLOPE + i], step * vector(TIME_SLOPES[stage]), work[at.RATE + i])
         solve(work, at.K + stage * at.N_STATES)
     for i in range(at.N_STATES):
         work[at.Y_NEW + i] = work[at.STAGE + i] + work[at.K + (N_STAGES - 1) * at.N_STATES + i]
+
+
+@template
+def stage_state(work: Vectors, stage: int) -> None:
+    """Set STAGE to y + sum_j a_ij k_j; the last two stages only add the one before."""
+    for i in range(at.N_STATES):
+        if static(stage > 5):
+            work[at.STAGE + i] = work[at.STAGE + i] + work[at.K + (stage - 1) * at.N_STATES + i]
+        else:
+            state = work[at.Y + i]
+            for j in static(range(stage)):
+                state = fma(vector(A[stage][j]), work[at.K + j * at.N_STATES + i], state)
+            work[at.STAGE + i] = state
+
+
+@template
+def add_stages(work: Vectors, inverse: Vector, stage: int) -> None:
+    """Add sum_j (C_ij/h) k_j to RATE."""
+    for i in range(at.N_STATES):
+        earlier = work[at.K + i] * vector(C[stage][0])
+        for j in static(range(1, stage)):
+            earlier = fma(vector(C[stage][j]), work[at.K + j * at.N_STATES + i], earlier)
+        work[at.RATE + i] = fma(earlier, inverse, work[at.RATE + i])
 
 
 @kernel
@@ -116,27 +128,41 @@ def measure_error(work: Vectors, tolerances: Reals) -> None:
         scale = fma(relative, larger, vector(tolerances[at.ABSOLUTE + i]))
         ratio = work[at.K + (N_STAGES - 1) * at.N_STATES + i] / scale
         total = fma(ratio, ratio, total)
-    work[at.ERROR] = sqrt(total * vector(1.0 / at.N_STATES))
+    work[at.ERROR] = sqrt(total * vector(1.0 / max(at.N_STATES, 1)))
     work[at.FACTOR] = vector(0.9) * power(max(work[at.ERROR], vector(1e-12)), vector(-0.2))
 
 
 @kernel
 def dense_coefficients(work: Vectors) -> None:
-    """Set the three vectors of the dense output of the last step."""
-    for row in static(range(3)):
+    """Set the three vectors of the dense output of the last step, for the states that anything looks at."""
+    if static(len(at.KEPT) == at.N_STATES):
+        for i in range(at.N_STATES):
+            dense_coefficient(work, i)
+    else:
         for i in static(at.KEPT):
-            total = work[at.K + i] * vector(DENSE[row][0])
-            for j in static(range(1, N_STAGES)):
-                total = fma(vector(DENSE[row][j]), work[at.K + j * at.N_STATES + i], total)
-            work[at.DENSE + row * at.N_STATES + i] = total
+            dense_coefficient(work, i)
+
+
+@kernel
+def dense_coefficient(work: Vectors, i: int) -> None:
+    """Set the dense output of one state."""
+    for row in static(range(3)):
+        total = work[at.K + i] * vector(DENSE[row][0])
+        for j in static(range(1, N_STAGES)):
+            total = fma(vector(DENSE[row][j]), work[at.K + j * at.N_STATES + i], total)
+        work[at.DENSE + row * at.N_STATES + i] = total
 
 
 @kernel
 def interpolate(work: Vectors) -> None:
     """Set STAGE_TIME and the states that anything looks at to the fraction THETA of the last step."""
     work[at.STAGE_TIME] = fma(work[at.THETA], work[at.STEP], work[at.TIME])
-    for i in static(at.SEEN):
-        interpolate_state(work, i)
+    if static(len(at.SEEN) == at.N_STATES):
+        for i in range(at.N_STATES):
+            interpolate_state(work, i)
+    else:
+        for i in static(at.SEEN):
+            interpolate_state(work, i)
 
 
 @kernel
@@ -175,5 +201,8 @@ def initial_step(work: Vectors, shared: Reals, tolerances: Reals) -> None:
     work[at.FACTOR] = vector(0.01) * sqrt(max(size, vector(1.0)) / max(speed, vector(1e-30)))
 
 
-KERNELS = (attempt, measure_error, dense_coefficients, interpolate, interpolate_state, initial_step)
+KERNELS = (
+    attempt, stage_state, add_stages, measure_error, dense_coefficients, dense_coefficient, interpolate,
+    interpolate_state, initial_step,
+)  # fmt: skip
 EVENT_KERNELS = (interpolate_all,)

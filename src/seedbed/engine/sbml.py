@@ -150,7 +150,7 @@ def _text_of(source: str | Path) -> tuple[str, str]:
 
 
 def _from_antimony(text: str, origin: str) -> str:
-    import antimony  # noqa: PLC0415 -- its library takes long to load and SBML does not need it
+    import antimony
 
     antimony.clearPreviousLoads()
     if antimony.loadAntimonyString(text) < 0:

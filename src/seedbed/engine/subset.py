@@ -45,6 +45,11 @@ def _rules(model: libsbml.Model) -> Iterator[str]:
     for number, rule in enumerate(model.getListOfRules(), start=1):
         if rule.isAlgebraic():
             yield f"algebraic rule number {number}"
+        elif rule.getMath() is None:
+            yield f"rule of {rule.getVariable()!r} without a formula"
+    for assignment in model.getListOfInitialAssignments():
+        if assignment.getMath() is None:
+            yield f"initial assignment of {assignment.getSymbol()!r} without a formula"
 
 
 def _reactions(model: libsbml.Model) -> Iterator[str]:
@@ -64,6 +69,9 @@ def _events(model: libsbml.Model) -> Iterator[str]:
         if event.isSetPriority():
             yield f"priority of event {name!r}"
         trigger = event.getTrigger()
+        for assignment in event.getListOfEventAssignments():
+            if assignment.getMath() is None:
+                yield f"assignment of {assignment.getVariable()!r} without a formula in event {name!r}"
         if trigger is None or trigger.getMath() is None:
             yield f"event {name!r} without a trigger"
         elif not trigger.getPersistent():
@@ -74,7 +82,7 @@ def _math(model: libsbml.Model) -> Iterator[str]:
     for owner, math in formulas(model):
         for kind in _kinds(math):
             if kind in UNSUPPORTED_MATH:
-                yield f"{UNSUPPORTED_MATH[kind]} in {owner}"
+                yield f"{UNSUPPORTED_MATH[kind]} in the {owner}"
 
 
 def formulas(model: libsbml.Model) -> Iterator[tuple[str, libsbml.ASTNode]]:

@@ -171,7 +171,8 @@ class _Assembly:
             value = net.parameters[name].getValue()
         elif name in net.compartments:
             compartment = net.compartments[name]
-            value = compartment.getSize() if compartment.isSetSize() else math.nan
+            unset = 1.0 if compartment.getSpatialDimensions() == 0 else math.nan
+            value = compartment.getSize() if compartment.isSetSize() else unset
         elif name in net.stoichiometries:
             reference = net.stoichiometries[name]
             value = reference.getStoichiometry() if reference.isSetStoichiometry() else 1.0
@@ -247,7 +248,7 @@ class _Assembly:
             for sign, side in ((-1.0, reaction.getListOfReactants()), (1.0, reaction.getListOfProducts())):
                 for reference in side:
                     species = reference.getSpecies()
-                    if species not in self.state_number or species in self.network.rules:
+                    if species not in self.network.reacting or species in self.network.rules:
                         continue
                     flow = graph.mul(graph.mul(graph.constant(sign), self._stoichiometry(reference)), rate)
                     changes[species] = graph.add(changes.get(species, graph.zero), flow)
@@ -284,20 +285,26 @@ class _Assembly:
         return EventNodes(name, truth, bool(trigger.getInitialValue()), tuple(assignments))
 
     def _event_value(self, target: str, value: int, values: dict[str, int]) -> int:
-        if not self._is_amount(target):
-            return value
-        compartment = self._compartment(target)
-        size = values[compartment] if compartment in values else self.running(compartment)
-        return self.graph.mul(value, size)
+        """Return what a state becomes; a concentration counts in the compartment as it was before the event."""
+        if self._is_amount(target):
+            return self.graph.mul(value, self.running(self._compartment(target)))
+        return self.graph.mul(value, self._dilution(target, values))
+
+    def _dilution(self, name: str, values: dict[str, int]) -> int:
+        """Return old over new size of the compartment of a species held as a concentration (1 if unchanged)."""
+        species = self.network.species.get(name)
+        if species is None or species.getHasOnlySubstanceUnits() or species.getCompartment() not in values:
+            return self.graph.one
+        return self.graph.divide(self.running(species.getCompartment()), values[species.getCompartment()])
 
     def _diluted(self, values: dict[str, int]) -> list[tuple[int, int]]:
         """Keep the amounts of species held as concentrations when an event resizes their compartment."""
         extra = []
-        for name, species in self.network.species.items():
-            held = name in self.state_number and not self._is_amount(name) and not species.getHasOnlySubstanceUnits()
-            if held and self._compartment(name) in values and name not in values:
-                ratio = self.graph.divide(self.running(self._compartment(name)), values[self._compartment(name)])
-                extra.append((self.state_number[name], self.graph.mul(self.running(name), ratio)))
+        for name in self.network.species:
+            if name in self.state_number and not self._is_amount(name) and name not in values:
+                ratio = self._dilution(name, values)
+                if ratio != self.graph.one:
+                    extra.append((self.state_number[name], self.graph.mul(self.running(name), ratio)))
         return extra
 
     def _check_unused_inputs(self) -> None:
