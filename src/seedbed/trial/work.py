@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seedbed import protocol
 from seedbed.population import Population
@@ -19,6 +20,7 @@ from seedbed.trial.request import trial_of, use_embedded_content
 from seedbed.trial.shards import ShardResult
 from seedbed.trial.simulation import Course, Settings, simulate, visit_days
 
+PILOT = 256
 #: Courses kept for the report beside what the clinic reads.
 SHOWN = (
     "IL15_plasma",
@@ -46,7 +48,8 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     trial, who = trial_of(request)
     enrolled = enrollment.enroll_between(trial, who, shard.first_subject, shard.last_subject, request.seed)
     kept = max(0, min(len(enrolled.subjects), request.trajectories - shard.index * request.shard_size))
-    parts = [_work_arm(request, who, arm, enrolled, kept) for arm in trial.arms.values()]
+    grids = visit_grids(request)
+    parts = [_work_arm(request, who, arm, enrolled, kept, grids[arm.id]) for arm in trial.arms.values()]
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
     tables |= {"subjects": enrolled.subjects, "flow": enrolled.flow}
     failed = tables["failures"].groupby("arm").size()
@@ -59,11 +62,20 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     )
 
 
+def visit_grids(request: Request) -> dict[str, NDArray[np.float64]]:
+    """Return the visits of each arm [day from enrollment], the same for every shard and any number of subjects.
+
+    Their bounds come from the treatment days of the first `PILOT` enrolled, whoever is in the shard.
+    """
+    trial, who = trial_of(request)
+    pilot = enrollment.enroll(trial, who, PILOT, request.seed)
+    return {name: visit_days(table, request.until_days) for name, table in pilot.arm_tables.items()}
+
+
 def _work_arm(
-    request: Request, who: Population, arm: Arm, enrolled: Enrollment, kept: int
+    request: Request, who: Population, arm: Arm, enrolled: Enrollment, kept: int, days: NDArray[np.float64]
 ) -> dict[str, pd.DataFrame]:
     table = enrolled.arm_tables[arm.id]
-    days = visit_days(table, request.until_days)
     clinic = Clinic(
         arm=arm.id,
         arm_table=table,
