@@ -17,7 +17,7 @@ LAYERS = [
     {"population", "protocol", "analysis"},
     {"engine"},
     {"model", "evidence"},
-    {"sources", "library"},
+    {"lenient", "sources", "library"},
     {"tables", "units", "streams", "documents"},
     {"errors"},
 ]

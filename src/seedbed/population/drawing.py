@@ -20,6 +20,7 @@ from seedbed.population.distributions import (
     Numbers,
 )
 from seedbed.population.formulas import FORMULAS, INPUTS
+from seedbed.population.parameter_sets import Adjustments, ParameterSets
 from seedbed.population.schema import Population, drawing_order
 
 PREFIX = "parameter:"
@@ -42,7 +43,11 @@ class Parameter:
 
 
 def draw(
-    population: Population, model_parameters: Mapping[str, Parameter], subjects: ArrayLike, seed: int
+    population: Population,
+    model_parameters: Mapping[str, Parameter],
+    subjects: ArrayLike,
+    seed: int,
+    sets: ParameterSets | None = None,
 ) -> pd.DataFrame:
     """Return virtual patients.
 
@@ -52,6 +57,7 @@ def draw(
     model_parameters : id -> description, of every parameter of the model
     subjects : (n,) numbers; a subject's row depends on its number and the seed only
     seed : seed of the study
+    sets : calibrated parameter sets; without them every number is the one of the content
 
     Returns
     -------
@@ -62,9 +68,10 @@ def draw(
     """
     numbers = np.atleast_1d(np.asarray(subjects, dtype=np.int64))
     luck = uniforms(_names(population, model_parameters), population.correlations, numbers, seed)
+    adjusted = sets.adjustments(numbers) if sets is not None else Adjustments()
     columns = _covariates(population, luck)
-    columns |= _parameters(population, model_parameters, luck, columns)
-    columns |= _hazards(population, columns, numbers.size)
+    columns |= _parameters(population, model_parameters, luck, columns, adjusted)
+    columns |= _hazards(population, columns, numbers.size, adjusted)
     return pd.DataFrame({"subject": numbers} | columns)
 
 
@@ -89,20 +96,28 @@ def _covariates(population: Population, luck: Mapping[str, Numbers]) -> Columns:
 
 
 def _parameters(
-    population: Population, model_parameters: Mapping[str, Parameter], luck: Mapping[str, Numbers], covariates: Columns
+    population: Population,
+    model_parameters: Mapping[str, Parameter],
+    luck: Mapping[str, Numbers],
+    covariates: Columns,
+    adjusted: Adjustments,
 ) -> Columns:
     setters = {effect.changes: effect for effect in population.effects.values() if effect.sets_value}
     columns: Columns = {}
     for name, parameter in model_parameters.items():
+        described = _described(population, name, parameter)
         if name in setters:
-            columns[PREFIX + name] = setters[name].apply(covariates[setters[name].covariate])
+            values = setters[name].apply(covariates[setters[name].covariate])
         else:
-            values = _spread(_described(population, name, parameter), luck[PREFIX + name])
-            if values is not None:
-                columns[PREFIX + name] = values
-        factor = _factor(population, name, covariates)
+            values = _spread(described, luck[PREFIX + name])
+        if adjusted.touches(name):
+            own = None if name in setters else described.between_patient
+            values = adjusted.value(name, described.value if values is None else values, described.value, own)
+        factor = _factor(population, name, covariates, adjusted)
         if factor is not None:
-            columns[PREFIX + name] = columns.get(PREFIX + name, parameter.value) * factor
+            values = (parameter.value if values is None else values) * factor
+        if values is not None:
+            columns[PREFIX + name] = values
     return columns
 
 
@@ -126,21 +141,21 @@ def _spread(parameter: Parameter, u: Numbers) -> Numbers | None:
     return np.asarray(spread.quantile(u), dtype=float)
 
 
-def _factor(population: Population, name: str, covariates: Columns) -> Numbers | None:
+def _factor(population: Population, name: str, covariates: Columns, adjusted: Adjustments) -> Numbers | None:
     factors = [
-        effect.apply(covariates[effect.covariate])
-        for effect in population.effects.values()
+        effect.apply(covariates[effect.covariate], adjusted.effects.get(effect_id))
+        for effect_id, effect in population.effects.items()
         if effect.changes == name and not effect.sets_value
     ]
     return np.prod(factors, axis=0) if factors else None
 
 
-def _hazards(population: Population, covariates: Columns, n: int) -> Columns:
+def _hazards(population: Population, covariates: Columns, n: int, adjusted: Adjustments) -> Columns:
     columns: Columns = {}
     for reason in ("progression", "death"):
         hazard = np.full(n, getattr(population.attrition, reason).hazard_per_day)
-        factor = _factor(population, f"attrition.{reason}", covariates)
+        factor = _factor(population, f"attrition.{reason}", covariates, adjusted)
         columns[f"hazard:{reason}"] = hazard if factor is None else hazard * factor
-    failure = _factor(population, "attrition.manufacturing_failure", covariates)
+    failure = _factor(population, "attrition.manufacturing_failure", covariates, adjusted)
     columns["factor:manufacturing_failure"] = np.ones(n) if failure is None else failure
     return columns

@@ -61,17 +61,23 @@ class Effect(Content):
         """Whether the effect replaces the parameter instead of multiplying it."""
         return self.form == "set"
 
-    def apply(self, covariate: NDArray[Any]) -> Numbers:
-        """Return the factor, or for ``set`` the parameter's value, for covariate values (n,)."""
+    def apply(self, covariate: NDArray[Any], value: Numbers | None = None) -> Numbers:
+        """Return the factor, or for ``set`` the parameter's value, for covariate values (n,).
+
+        Parameters
+        ----------
+        covariate : (n,) values of the cause
+        value : (n,) calibrated sizes of the effect in place of the content's; effects by levels have none
+        """
         if self.form == "levels":
             names = np.array([level_name(value) for value in covariate], dtype=object)
             result = np.select([names == level for level in self.levels], list(self.levels.values()), default=1.0)
         else:
-            result = self._numeric(np.asarray(covariate, dtype=float))
+            result = self._numeric(np.asarray(covariate, dtype=float), self.value if value is None else value)
         return np.clip(result, *self.limits) if self.limits else result
 
-    def _numeric(self, x: Numbers) -> Numbers:
-        value, reference = self.value, self.reference
+    def _numeric(self, x: Numbers, value: Numbers | float | None) -> Numbers:
+        reference = self.reference
         if self.form == "set":
             return value * x
         if self.form == "factor":

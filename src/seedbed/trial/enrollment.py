@@ -26,11 +26,11 @@ from seedbed.population.distributions import BetweenPatients, level_name, levels
 from seedbed.protocol import Arm, Condition, Protocol
 from seedbed.protocol.checks import complete_arms
 from seedbed.trial.criteria import car_hematotox2021
-from seedbed.trial.logistics import luck_of, schedule
+from seedbed.trial.logistics import DEATH, MANUFACTURING, MOBILIZATION, PROGRESSION, luck_of, schedule
 from seedbed.trial.products import FACTOR, cart_cells, product_parameters
 
-CHUNK = 4096
-FEWEST_ELIGIBLE = 1 / 2000
+SMALLEST_CHUNK, LARGEST_CHUNK = 256, 4096
+FEWEST_ELIGIBLE, JUDGED_AFTER = 1 / 2000, 16384
 _SCORE_MARKERS = ("platelets", "neutrophils", "hemoglobin", "crp", "ferritin")
 _SPREAD: TypeAdapter[Any] = TypeAdapter(BetweenPatients)
 
@@ -241,13 +241,13 @@ def blocks(trial: Protocol, who: Population, n: int, seed: int, *, size: int) ->
     """
     ends = [*range(size, n, size), n]
     eligible = np.empty(0, dtype=np.int64)
-    start = 0
+    start, chunk = 0, int(np.clip(2 * n, SMALLEST_CHUNK, LARGEST_CHUNK))
     while eligible.size < n:
-        candidates = np.arange(start, start + CHUNK)
+        candidates = np.arange(start, start + chunk)
         _, met = screen(trial, who, candidates, seed)
         eligible = np.concatenate([eligible, candidates[met.all(axis=1)]])
-        start += CHUNK
-        if eligible.size < start * FEWEST_ELIGIBLE:
+        start += chunk
+        if start >= JUDGED_AFTER and eligible.size < start * FEWEST_ELIGIBLE:
             rarest = trial.eligibility[int(met.mean(axis=0).argmin())]
             raise SimulationError(
                 f'{eligible.size} of {start} candidates of population "{who.id}" are eligible for "{trial.id}"; '
@@ -330,13 +330,16 @@ def _flow(trial: Protocol, met: NDArray[np.bool_], tables: Mapping[str, pd.DataF
 
 
 def _arm_steps(arm: Arm, table: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return the steps of one arm, with zeros, so that blocks of candidates add up row by row."""
     taken = table[table["selected"]]
     steps = [("selected", len(taken))]
+    reasons = [MOBILIZATION] if arm.has_graft else []
+    reasons += [MANUFACTURING] if arm.has_cart else []
     for part, own in (("transplanted", arm.has_graft), ("infused", arm.has_cart)):
         if own:
-            reasons = taken[f"not_{part}"].value_counts()
-            steps += [(f"not {part}: {reason}", int(reasons[reason])) for reason in sorted(reasons.index) if reason]
-            steps.append((part, int((taken[f"not_{part}"] == "").sum())))
+            counts = taken[f"not_{part}"].value_counts()
+            steps += [(f"not {part}: {why}", int(counts.get(why, 0))) for why in (PROGRESSION, DEATH, *reasons)]
+            steps.append((part, int(counts.get("", 0))))
     return steps
 
 

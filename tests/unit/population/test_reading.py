@@ -126,11 +126,9 @@ def test_what_no_file_gives_is_missing(tmp_path):
 
 
 def test_a_circle_of_covariates_is_refused(tmp_path):
-    level = "{distribution: fixed, value: 1.0}"
-    text = GOOD + (
-        f"  one: {{meaning: x, distribution: {{distribution: conditional, given: two, levels: {{x: {level}}}}}, {SOURCE}}}\n"
-        f"  two: {{meaning: x, distribution: {{distribution: conditional, given: one, levels: {{x: {level}}}}}, {SOURCE}}}\n"
-    )
+    template = "  {}: {{meaning: x, distribution: {{distribution: conditional, given: {}, levels: {}}}, {}}}\n"
+    level = "{x: {distribution: fixed, value: 1.0}}"
+    text = GOOD + template.format("one", "two", level, SOURCE) + template.format("two", "one", level, SOURCE)
     assert "covariates that depend on one another: one, two; break the circle" in _message(tmp_path, text)
 
 

@@ -13,7 +13,8 @@ eligibility:
   - {covariate: age, at_least: 18}
 logistics:
   apheresis_day: 4
-  stem_cell_collection: {median_days: 12, cv: 0.3, minimum_cd34: {amount: 2.0e+6, unit: cell/kg}, source: {how: assumed, reason: usual}}
+  stem_cell_collection: {median_days: 12, cv: 0.3, minimum_cd34: {amount: 2.0e+6, unit: cell/kg},
+                         source: {how: assumed, reason: usual}}
   preparation_days: 3
   wait_for_cells: true
   without_cart: proceed

@@ -51,7 +51,9 @@ def test_drugs_and_cells_fall_on_days_from_enrollment(arm):
 
 def test_the_graft_brings_stem_cells_and_lymphocytes(arm):
     doses = protocol.doses(arm, _table(cart_day=[42.0]), pd.DataFrame({"subject": [0]}))
-    lymphocytes = sum(dose.amount.item() for dose in doses if dose.target in ("t_memory", "t_naive", "nk_cells", "t_regulatory"))
+    lymphocytes = sum(
+        dose.amount.item() for dose in doses if dose.target in ("t_memory", "t_naive", "nk_cells", "t_regulatory")
+    )
     assert lymphocytes == pytest.approx(0.25 * 70)
     (graft,) = _of(doses, "graft_cd34")
     assert graft.amount.item() == pytest.approx(5.0)
@@ -93,13 +95,17 @@ def test_a_split_dose_keeps_its_sum_and_a_repeated_one_doubles(good, write):
 
 
 def test_a_second_product_follows_at_its_distance(good, write):
-    text = good.replace(
-        "  growth_factor:\n",
-        "  second: {kind: cart, product: cd22_4_1bb, dose: 1.0e+6, unit: cell/kg, clock: stem_cells, day: 9}\n"
-        "  third: {kind: cart, product: cd19_4_1bb, dose: 1.0e+6, unit: cell/kg, clock: cart, day: 30}\n"
-        "  growth_factor:\n",
-        1,
-    ).replace("cart, growth_factor]", "cart, second, third, growth_factor]").replace("cd19_cd28", "cd19_4_1bb")
+    text = (
+        good.replace(
+            "  growth_factor:\n",
+            "  second: {kind: cart, product: cd22_4_1bb, dose: 1.0e+6, unit: cell/kg, clock: stem_cells, day: 9}\n"
+            "  third: {kind: cart, product: cd19_4_1bb, dose: 1.0e+6, unit: cell/kg, clock: cart, day: 30}\n"
+            "  growth_factor:\n",
+            1,
+        )
+        .replace("cart, growth_factor]", "cart, second, third, growth_factor]")
+        .replace("cd19_cd28", "cd19_4_1bb")
+    )
     arm = protocol.read(write(text)).arms["asct_cart"]
     doses = _of(protocol.doses(arm, _table(cart_day=[42.0]), pd.DataFrame({"subject": [0]})), "cart_infused_blood")
     assert [dose.time.item() for dose in doses] == [42.0, 49.0, 72.0]

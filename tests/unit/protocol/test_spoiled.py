@@ -27,15 +27,15 @@ SPOILED = {
     ),
     "unknown key deep inside": (
         [("dose: 5,", "dosis: 5, dose: 5,")],
-        ['line 24  unknown key "elements.growth_factor.drugs.0.dosis"', 'did you mean "dose"?'],
+        ['line 25  unknown key "elements.growth_factor.drugs.0.dosis"', 'did you mean "dose"?'],
     ),
     "wrong unit": (
         [("unit: ug/kg", "unit: cell/kg")],
-        ['line 24  unit "cell/kg" does not fit filgrastim', "expected one of g, g/m2, g/kg, mg"],
+        ['line 25  unit "cell/kg" does not fit filgrastim', "expected one of g, g/m2, g/kg, mg"],
     ),
     "cells in milligrams": (
         [("dose: 2.0e+6, unit: cell/kg", "dose: 2.0e+6, unit: mg/kg")],
-        ['line 19  elements.cart: unit "mg/kg" does not count cells; expected one of cell, cell/kg'],
+        ['line 20  elements.cart: unit "mg/kg" does not count cells; expected one of cell, cell/kg'],
     ),
     "unknown unit": (
         [("unit: ug/kg", "unit: ug/kgg")],
@@ -43,39 +43,39 @@ SPOILED = {
     ),
     "impossible day order": (
         [("clock: stem_cells, day: 2", "clock: stem_cells, day: -6")],
-        ['line 19  CAR-T cells on day -6 of "asct_cart", not after the first conditioning on day -6'],
+        ['line 20  CAR-T cells on day -6 of "asct_cart", not after the first conditioning on day -6'],
     ),
     "days that fall": (
         [("first: 5, last: 7", "days: [5, 4]")],
-        ["line 24  days of filgrastim do not rise: [5, 4]"],
+        ["line 25  days of filgrastim do not rise: [5, 4]"],
     ),
     "last before first": (
         [("first: 5, last: 7", "first: 7, last: 5")],
-        ["line 24  filgrastim is given on no day: last is before first"],
+        ["line 25  filgrastim is given on no day: last is before first"],
     ),
     "conditioning after the cells": (
         [("regimen: beam", "drugs: [{drug: melphalan, dose: 140, unit: mg/m2, days: [1]}]")],
-        ["line 17  melphalan on day 1 of conditioning; expected days before the stem cells (below 0)"],
+        ["line 18  melphalan on day 1 of conditioning; expected days before the stem cells (below 0)"],
     ),
     "CAR-T without target": (
         [("product: cd19_cd28", "product: own"), ("assessments:", PRODUCT + "assessments:")],
-        ['CAR-T product "own" has no target; expected antigens among CD19, CD20', "line 36"],
+        ['CAR-T product "own" has no target; expected antigens among CD19, CD20', "line 37"],
     ),
     "negative dose": (
         [("dose: 5,", "dose: -5,")],
-        ["line 24  elements.growth_factor.drugs.0.dose = -5: Input should be greater than 0"],
+        ["line 25  elements.growth_factor.drugs.0.dose = -5: Input should be greater than 0"],
     ),
     "unknown drug": (
         [("drug: filgrastim", "drug: filgrastym")],
-        ['line 24  unknown drug "filgrastym"', 'did you mean "filgrastim"?'],
+        ['line 25  unknown drug "filgrastym"', 'did you mean "filgrastim"?'],
     ),
     "unknown regimen": (
         [("regimen: beam", "regimen: beem")],
-        ['line 17  unknown regimen "beem"', 'did you mean "beam"?'],
+        ['line 18  unknown regimen "beem"', 'did you mean "beam"?'],
     ),
     "unknown product": (
         [("product: cd19_cd28", "product: cd19_cd82")],
-        ['line 19  unknown product "cd19_cd82"', 'did you mean "cd19_cd28"?'],
+        ['line 20  unknown product "cd19_cd82"', 'did you mean "cd19_cd28"?'],
     ),
     "empty eligibility": (
         [("eligibility:\n  - {covariate: age, at_least: 18}", "eligibility: []")],
@@ -99,7 +99,10 @@ SPOILED = {
     ),
     "clock that does not run": (
         [("[conditioning, stem_cells, cart, growth_factor]", "[cart, growth_factor]")],
-        ['counts days from the stem_cells clock, which arm "asct_cart" does not have; expected one of cart, enrollment'],
+        [
+            'counts days from the stem_cells clock, which arm "asct_cart" does not have',
+            "expected one of cart, enrollment",
+        ],
     ),
     "CAR-T not placed against the graft": (
         [("clock: stem_cells, day: 2", "clock: cart, day: 0")],
@@ -107,27 +110,27 @@ SPOILED = {
     ),
     "split dose that does not add up": (
         [("day: 2}", "day: 2, infusions: [{day: 0, share: 0.5}, {day: 1, share: 0.4}]}")],
-        ["line 19  the shares of the dose sum to 0.9; expected 1 for a split dose"],
+        ["line 20  the shares of the dose sum to 0.9; expected 1 for a split dose"],
     ),
     "infusions that do not rise": (
         [("day: 2}", "day: 2, infusions: [{day: 1, share: 0.5}, {day: 0, share: 0.5}]}")],
-        ["line 19  days of the infusions [1, 0]; expected rising days that begin with 0"],
+        ["line 20  days of the infusions [1, 0]; expected rising days that begin with 0"],
     ),
     "unknown care": (
         [("care: [standard]", "care: [standrad]")],
-        ['line 29  unknown care "standrad"', 'did you mean "standard"?'],
+        ['line 30  unknown care "standrad"', 'did you mean "standard"?'],
     ),
     "visits beyond the follow-up": (
         [("[28, 90, 180, 365]", "[28, 90, 900]")],
-        ["line 32  assessment response on day 900; expected at most follow_up_days = 400"],
+        ["line 33  assessment response on day 900; expected at most follow_up_days = 400"],
     ),
     "visits that fall": (
         [("[28, 90, 180, 365]", "[90, 28]")],
-        ["line 32  days of assessment response do not rise"],
+        ["line 33  days of assessment response do not rise"],
     ),
     "days and a row of days": (
         [("first: 5, last: 7", "first: 5")],
-        ["line 24  elements.growth_factor.drugs.0: give either days, or first and last"],
+        ["line 25  elements.growth_factor.drugs.0: give either days, or first and last"],
     ),
 }
 
@@ -175,7 +178,10 @@ def test_a_protocol_that_does_not_fit_its_population_says_so(good, write):
         good,
         [
             ("product: cd19_cd28", "product: bcma_4_1bb"),
-            ("    care: [standard]", "    care: [standard]\n    selection: [{covariate: remission_status, one_of: [CR, VGPR]}]"),
+            (
+                "    care: [standard]",
+                "    care: [standard]\n    selection: [{covariate: remission_status, one_of: [CR, VGPR]}]",
+            ),
         ],
     )
     with pytest.raises(ContentError) as caught:
