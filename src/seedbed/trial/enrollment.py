@@ -23,6 +23,7 @@ from seedbed.model import read_model
 from seedbed.population import PREFIX, Parameter, Population
 from seedbed.population.checks import DERIVED_AT_ENROLLMENT
 from seedbed.population.distributions import BetweenPatients, level_name, levels
+from seedbed.population.parameter_sets import FACTOR_PREFIX, ParameterSets
 from seedbed.protocol import Arm, Condition, Protocol
 from seedbed.protocol.checks import complete_arms
 from seedbed.trial.criteria import car_hematotox2021
@@ -168,20 +169,21 @@ def _condition_problems(
 
 
 def screen(
-    trial: Protocol, who: Population, candidates: ArrayLike, seed: int
+    trial: Protocol, who: Population, candidates: ArrayLike, seed: int, sets: ParameterSets | None = None
 ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Draw candidates and hold them against the trial's eligibility.
 
     Parameters
     ----------
     candidates : (m,) numbers; a candidate's row depends on its number and the seed only
+    sets : calibrated parameter sets, of which each candidate takes one
 
     Returns
     -------
     (patients, met)
         One row a candidate, and which condition of the protocol each meets, (m, n_conditions).
     """
-    patients = population.draw(who, _drawn_parameters(trial), candidates, seed)
+    patients = population.draw(who, _drawn_parameters(trial), candidates, seed, sets)
     patients = patients.rename(columns={PREFIX + name: FACTOR + name for name in _product_only(trial)})
     if all(name in patients for name in _SCORE_MARKERS):
         patients["car_hematotox"] = car_hematotox2021.score(*(patients[name] for name in _SCORE_MARKERS)).astype(float)
@@ -203,13 +205,16 @@ def _drawn_parameters(trial: Protocol) -> dict[str, Parameter]:
     return {name: p for name, p in model_parameters(trial.model).items() if name not in fixed} | by_product
 
 
-def enroll(trial: Protocol, who: Population, n: int, seed: int) -> Enrollment:
+def enroll(
+    trial: Protocol, who: Population, n: int, seed: int, sets: ParameterSets | None = None
+) -> Enrollment:
     """Screen candidates until `n` are eligible.
 
     Parameters
     ----------
     n : how many subjects to enroll
     seed : seed of the study
+    sets : calibrated parameter sets, of which each subject takes one
 
     Returns
     -------
@@ -222,7 +227,7 @@ def enroll(trial: Protocol, who: Population, n: int, seed: int) -> Enrollment:
         Hardly any candidate is eligible.
     """
     last = candidate_of(trial, who, n, seed)
-    return enroll_between(trial, who, 0, last, seed)
+    return enroll_between(trial, who, 0, last, seed, sets)
 
 
 def candidate_of(trial: Protocol, who: Population, n: int, seed: int) -> int:
@@ -258,9 +263,18 @@ def blocks(trial: Protocol, who: Population, n: int, seed: int, *, size: int) ->
     return list(zip(firsts, lasts, strict=True))
 
 
-def enroll_between(trial: Protocol, who: Population, first: int, last: int, seed: int) -> Enrollment:
+def enroll_between(
+    trial: Protocol, who: Population, first: int, last: int, seed: int, sets: ParameterSets | None = None
+) -> Enrollment:
     """Screen the candidates from `first` to `last` and enroll the eligible ones; see `enroll`."""
-    candidates, met = screen(trial, who, np.arange(first, last + 1), seed)
+    return enroll_candidates(trial, who, np.arange(first, last + 1), seed, sets)
+
+
+def enroll_candidates(
+    trial: Protocol, who: Population, numbers: ArrayLike, seed: int, sets: ParameterSets | None = None
+) -> Enrollment:
+    """Screen candidates by their numbers and enroll the eligible ones; see `enroll`."""
+    candidates, met = screen(trial, who, numbers, seed, sets)
     subjects = candidates[met.all(axis=1)].reset_index(drop=True)
     luck = luck_of(subjects, seed)
     values = {name: parameter.value for name, parameter in model_parameters(trial.model).items()}
@@ -271,9 +285,30 @@ def enroll_between(trial: Protocol, who: Population, first: int, last: int, seed
         own = _arm_columns(arm, subjects)
         made = product_of[name]
         parameters = product_parameters(made, who, subjects, values, seed) if made is not None else {}
+        parameters |= _adjusted_for_arm(made, subjects, parameters, values, sets)
         tables[name] = pd.concat([own, table, pd.DataFrame(parameters, index=table.index)], axis=1)
     hidden = [column for column in subjects if column.startswith(("hazard:", "factor:", FACTOR))]
     return Enrollment(subjects.drop(columns=hidden), tables, _flow(trial, met, tables))
+
+
+def _adjusted_for_arm(
+    made: Arm | None,
+    subjects: pd.DataFrame,
+    parameters: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, float],
+    sets: ParameterSets | None,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the columns that parameter sets add to an arm: what its product differs in, and the clinic's factors."""
+    if sets is None:
+        return {}
+    numbers = subjects["subject"].to_numpy(dtype=np.int64)
+    product = made.cart_elements[0].product if made is not None else None
+    columns = {FACTOR_PREFIX + name: factor for name, factor in sets.adjustments(numbers).factors.items()}
+    for name, ratio in sets.of_product(numbers, product).items():
+        column = PREFIX + name
+        own = parameters.get(column, subjects.get(column, values[name]))
+        columns[column] = np.asarray(own, dtype=float) * ratio
+    return columns
 
 
 def _products_by_arm(trial: Protocol) -> dict[str, Arm | None]:
