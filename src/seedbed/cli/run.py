@@ -7,16 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seedbed.errors import RunError
-from seedbed.trial import manifest as manifests
-from seedbed.trial.execution import Where
-from seedbed.trial.manifest import Outcome, Request, Shard
+
+if TYPE_CHECKING:
+    from seedbed.trial.manifest import Outcome, Request, Shard
+    from seedbed.trial.run import Progress as Report
 
 Subjects = Annotated[int, typer.Option(min=1, help="How many virtual patients to enroll.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
@@ -68,6 +69,8 @@ def rerun(
     language: Language = "en",
 ) -> None:
     """Repeat a run from the resolved inputs embedded in its manifest."""
+    from seedbed.trial import manifest as manifests
+
     request = manifests.read(manifest).request
     folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}-again"
     _perform(folder, request, workers, where, cluster, language)
@@ -88,21 +91,18 @@ def _perform(folder: Path, request: Request, workers: int, where: str, cluster: 
     if where not in ("processes", "threads"):
         raise RunError(f'--where "{where}": expected processes or threads')
     console = Console()
+    place: Literal["threads", "processes"] = "threads" if where == "threads" else "processes"
     began = time.monotonic()
     with _bar(request, console) as progress:
-        execute(folder, request, workers=workers, where=_where(where), cluster=cluster, progress=progress)
+        execute(folder, request, workers=workers, where=place, cluster=cluster, progress=progress)
     summarize(folder)
     page = report.write(folder, language=language)
     console.print(report.terminal(folder, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
 
 
-def _where(where: str) -> Where:
-    return "threads" if where == "threads" else "processes"
-
-
 @contextmanager
-def _bar(request: Request, console: Console) -> Iterator[object]:
+def _bar(request: Request, console: Console) -> Iterator[Report]:
     """Show done, failed, rate and time left for each arm."""
     columns = (
         TextColumn("{task.description}"),
