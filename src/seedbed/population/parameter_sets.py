@@ -32,7 +32,6 @@ FACTORS = (
     "imaging_threshold",
     "survival_after_progression",
     "death_by_infection",
-    "death_by_organ_toxicity",
 )
 """What the clinic multiplies by a factor: thresholds of its signs, and hazards of death."""
 _INSIDE = 1e-9

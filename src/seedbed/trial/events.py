@@ -127,10 +127,11 @@ def draw_fates(
     spread = outcomes.death.after_progression_spread.value * streams.normal(
         record.seed, "frailty after progression", record.subjects
     )
-    wait = _exponential(record, "death by progression") * after.median_survival.value / np.log(2) * np.exp(spread)
+    median = after.median_survival.value * _factor(arm_table, "clinic:survival_after_progression")
+    wait = _exponential(record, "death by progression") * median / np.log(2) * np.exp(spread)
     days = [
         progression + wait,
-        _infection_death(record, outcomes),
+        _infection_death(record, outcomes, _factor(arm_table, "clinic:death_by_infection")),
         *_hazard_deaths(record, outcomes, *grades),
         _background_death(record, outcomes),
         _optional(arm_table, "death_before_day"),
@@ -145,6 +146,11 @@ def draw_fates(
     return Fates(progression, np.where(treated, progression + delay, np.inf), allograft, death, cause)
 
 
+def _factor(arm_table: pd.DataFrame, column: str) -> Values:
+    """Return a calibrated factor of the arm's table, 1 where it has none, (n,)."""
+    return arm_table[column].to_numpy(dtype=float) if column in arm_table else np.ones(len(arm_table))
+
+
 def _optional(arm_table: pd.DataFrame, column: str) -> Values:
     """Return a day of the arm's table, inf where it is missing, (n,)."""
     days = arm_table[column].to_numpy(dtype=float) if column in arm_table else np.full(len(arm_table), np.inf)
@@ -155,8 +161,8 @@ def _exponential(record: ClinicalRecord, purpose: str) -> Values:
     return -np.log(streams.uniform(record.seed, purpose, record.subjects))
 
 
-def _infection_death(record: ClinicalRecord, outcomes: Outcomes) -> Values:
-    """Day of the first fatal infection, inf without; only severe ones kill, more often with age."""
+def _infection_death(record: ClinicalRecord, outcomes: Outcomes, factor: Values) -> Values:
+    """Day of the first fatal infection, inf without; only severe ones kill, more often with age; `factor` is (n,)."""
     table = record.infections
     day = np.full(len(record.subjects), np.inf)
     if not len(table):
@@ -164,7 +170,7 @@ def _infection_death(record: ClinicalRecord, outcomes: Outcomes) -> Values:
     row = rows_of(record, table["subject"].to_numpy())
     older = record.age[row] - outcomes.death.age_reference.value
     fatality = table["kind"].map({kind: process.fatality.value for kind, process in outcomes.infections.items()})
-    chance = fatality.to_numpy(dtype=float) * np.exp(outcomes.infection_fatality_age.value * older)
+    chance = fatality.to_numpy(dtype=float) * np.exp(outcomes.infection_fatality_age.value * older) * factor[row]
     fatal = (table["grade"].to_numpy() >= 3) & (table["fatal_luck"].to_numpy() < chance)
     when = table["day"].to_numpy(dtype=float) + 0.6 * (table["end_day"] - table["day"]).to_numpy(dtype=float)
     np.minimum.at(day, row[fatal], when[fatal])
