@@ -144,7 +144,8 @@ def random_effects(effect: Array, variance: Array) -> RandomEffects:
     Hartung-Knapp factor is kept at 1 or above (Röver et al. 2015), t with k - 1 degrees of freedom; prediction
     interval of Higgins et al. 2009, t with k - 2, NaN for two studies.
     """
-    fit = combine_effects(effect, variance, method_re="pm", use_t=True)
+    with np.errstate(divide="ignore"):  # statsmodels divides by Q for its own I², which is 0 where all effects agree
+        fit = combine_effects(effect, variance, method_re="pm", use_t=True)
     k, tau2, q = len(effect), max(float(fit.tau2), 0.0), float(fit.q)
     weights = 1 / (variance + tau2)
     mean = float(np.sum(weights * effect) / np.sum(weights))

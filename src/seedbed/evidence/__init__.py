@@ -5,6 +5,7 @@
 ('NCT02348216',)
 """
 
+from seedbed.evidence.curves import landmarks, reconstruct_arm
 from seedbed.evidence.frames import contrasts, kinetics, published, rows
 from seedbed.evidence.guyot import Reconstruction, reconstruct
 from seedbed.evidence.intervals import clopper_pearson
@@ -18,10 +19,12 @@ __all__ = [
     "fact",
     "facts",
     "kinetics",
+    "landmarks",
     "published",
     "read_folder",
     "read_study",
     "reconstruct",
+    "reconstruct_arm",
     "rows",
     "studies",
     "study",

@@ -18,9 +18,9 @@ from seedbed.evidence.vocabulary import vocabulary
 DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 COLUMNS = (
     "study", "arm", "row", "disease", "therapy", "product", "endpoint", "statistic", "time_days", "scale", "clock",
-    "value", "lower", "upper", "interval_kind", "range_lower", "range_upper", "events", "n", "unit",
+    "value", "lower", "upper", "interval_kind", "range_lower", "range_upper", "events", "n", "n_from_arm", "unit",
     "published_value", "published_unit", "rule", "assessment", "denominator", "subgroup", "seen", "confidence",
-    "preferred", "cohort_group", "part", "use", "design", "level", "source", "doubt", "verified", "note",
+    "preferred", "cohort_group", "part", "use", "design", "level", "source", "doubt", "confirmed", "verified", "note",
 )  # fmt: skip
 Choice = str | Collection[str] | None
 
@@ -51,7 +51,8 @@ def rows(
         `COLUMNS`. Rates are fractions; times are in days, whatever was printed (`published_value`,
         `published_unit`). ``lower`` and ``upper`` are the published interval (``interval_kind`` "published"),
         else exact binomial where the count is known ("exact") or follows from the rate ("exact_rounded"), else
-        binomial at the sample size, blind to censoring and so too narrow ("approximate").
+        binomial at the sample size, blind to censoring and so too narrow ("approximate"). ``n`` is the arm's
+        where the row prints none and counts the whole arm (``n_from_arm``).
 
     Raises
     ------
@@ -106,7 +107,7 @@ def _study_ids(choice: str | Collection[str], among: Sequence[Study] | None) -> 
 
 def _record(one: Study, arm: Arm, row: PublishedValue) -> dict[str, Any]:
     source = one.sources.get(row.source)
-    interval, kind = _interval(row)
+    interval, kind = _interval(row, _size(one, arm, row))
     factor = DAYS.get(row.unit, 1.0)
     return {
         "study": one.id,
@@ -128,11 +129,13 @@ def _record(one: Study, arm: Arm, row: PublishedValue) -> dict[str, Any]:
         "published_value": math.nan if row.value is None else row.value,
         "published_unit": row.unit,
         "events": row.events,
-        "n": row.n,
+        "n": _size(one, arm, row),
+        "n_from_arm": row.n is None and _size(one, arm, row) is not None,
         "time_days": math.nan if row.time_days is None else row.time_days,
         "use": row.use or arm.use,
         "level": source.level if source else "",
         "source": source.short if source else "",
+        "confirmed": row.verified.confirmed if row.verified else False,
         "verified": row.verified.found if row.verified else "",
         **{name: getattr(row, name) for name in _PLAIN},
     }
@@ -144,18 +147,24 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def _interval(row: PublishedValue) -> tuple[tuple[float, float], str]:
+def _size(one: Study, arm: Arm, row: PublishedValue) -> int | None:
+    """Return the denominator: the printed one, or that of the arm where the row counts the whole arm."""
+    whole = ("randomized",) if one.design.kind == "randomized" else ("infused", "transplanted", "enrolled")
+    return row.n or (arm.n if row.denominator in whole and not row.subgroup else None)
+
+
+def _interval(row: PublishedValue, n: int | None) -> tuple[tuple[float, float], str]:
     """Return the interval of a row in its own unit, and where it comes from."""
     if row.interval is not None:
         lower, upper = row.interval.lower, row.interval.upper
         return (math.nan if lower is None else lower, math.nan if upper is None else upper), "published"
-    if row.unit != "1" or row.value is None or row.n is None or row.statistic in ("pooled", "upper_limit"):
+    if row.unit != "1" or row.value is None or n is None or row.statistic in ("pooled", "upper_limit"):
         return (math.nan, math.nan), ""
     if row.events is not None and row.statistic in COUNTED:
-        return clopper_pearson(row.events, row.n), "exact"
+        return clopper_pearson(row.events, n), "exact"
     if row.statistic in COUNTED:
-        return clopper_pearson(round(row.value * row.n), row.n), "exact_rounded"
-    return clopper_pearson(row.value * row.n, row.n), "approximate"
+        return clopper_pearson(round(row.value * n), n), "exact_rounded"
+    return clopper_pearson(row.value * n, n), "approximate"
 
 
 def contrasts() -> pd.DataFrame:

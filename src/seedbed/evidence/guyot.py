@@ -10,7 +10,8 @@ import pandas as pd
 
 from seedbed.errors import ContentError, Problem
 
-MAX_ROUNDS = 50
+REACH = 12
+"""How far from the first guess the number lost in an interval is sought."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def reconstruct(
         events += deaths
         censored += losses
         n -= len(deaths) + len(losses)
-        survived = _kaplan_meier(events, censored, int(table[0, 1]), stop)
+        survived = _until(events, censored, int(table[0, 1]), stop)
     censored += [float(max(clicks[-1, 0], table[-1, 0]))] * n
     return _result(events, censored, clicks, table)
 
@@ -130,37 +131,45 @@ class _Interval:
         if wanted is not None:
             return self._to_number_at_risk(wanted)
         if missing_events is None:
-            return self.events(min(guess, self.n))
-        trials = (self.events(losses) for losses in range(self.n + 1))
-        return min(trials, key=lambda trial: abs(len(trial[0]) - missing_events))
+            trials = [self.events(lost) for lost in range(min(guess, self.n), -1, -1)]
+            return min(trials, key=self._distance)
+        trials = [self.events(lost) for lost in range(self.n + 1)]
+        return min(trials, key=lambda trial: (abs(len(trial[0]) - missing_events), self._distance(trial)))
 
     def _to_number_at_risk(self, wanted: int) -> tuple[list[float], list[float]]:
-        deaths, losses = self.events(0)
+        deaths, _ = self.events(0)
         if self.n - len(deaths) < wanted - 1:
             what = f"{wanted} at risk at day {self.stop:g}, but the curve leaves at most {self.n - len(deaths)}"
             raise _refuse(what, "the risk table and the curve contradict each other: look both up again")
-        lost = 0
-        for _ in range(MAX_ROUNDS):
-            excess = self.n - len(deaths) - lost - wanted
-            if excess == 0 or lost + excess < 0:
-                break
-            lost += excess
-            deaths, losses = self.events(lost)
-        return deaths, losses
+        guess = self.n - len(deaths) - wanted
+        near = range(max(0, guess - REACH), min(self.n - wanted, guess + REACH) + 1)
+        return min((self.events(lost) for lost in near), key=lambda trial: self._misfit(trial, wanted))
+
+    def _misfit(self, trial: tuple[list[float], list[float]], wanted: int) -> tuple[int, float]:
+        """Return how far a trial misses the number at risk, then the curve."""
+        return abs(self.n - len(trial[0]) - len(trial[1]) - wanted), self._distance(trial)
+
+    def _distance(self, trial: tuple[list[float], list[float]]) -> float:
+        """Return the largest distance of a trial from the points of the curve."""
+        deaths, losses = trial
+        steps = [self.survived * _until(deaths, losses, self.n, time) - value for time, value in self.points]
+        return max((abs(step) for step in steps), default=0.0)
 
     def events(self, lost: int) -> tuple[list[float], list[float]]:
         """Return the event times that meet the points best when `lost` patients are lost evenly."""
         step = (self.stop - self.start) / (lost + 1)
-        losses = [self.start + step * (k + 1) for k in range(lost)]
+        planned = [self.start + step * (k + 1) for k in range(lost)]
         deaths: list[float] = []
+        losses: list[float] = []
         n, before, level = self.n, self.start, self.survived
         for time, value in self.points:
-            here = [loss for loss in losses if before < loss <= time]
+            here = [loss for loss in planned if before < loss <= time][:n]
             chosen, level = self._choose(n, before, time, level, value, here)
             deaths += chosen
+            losses += here
             n -= len(chosen) + len(here)
             before = time
-        return deaths, losses
+        return deaths, losses + [loss for loss in planned if loss > before][:n]
 
     def _choose(
         self, n: int, before: float, time: float, level: float, value: float, losses: list[float]
@@ -191,7 +200,8 @@ def _factor(deaths: list[float], losses: list[float], n: int) -> float:
     return factor
 
 
-def _kaplan_meier(events: list[float], censored: list[float], n: int, time: float) -> float:
+def _until(events: list[float], censored: list[float], n: int, time: float) -> float:
+    """Return the Kaplan-Meier factor up to a time."""
     deaths = [death for death in events if death <= time]
     losses = [loss for loss in censored if loss <= time]
     return _factor(deaths, losses, n)
@@ -202,7 +212,7 @@ def _result(events: list[float], censored: list[float], clicks: np.ndarray, tabl
     patients = pd.DataFrame(
         {"time": [*events, *censored], "event": [True] * len(events) + [False] * len(censored)}
     ).sort_values(["time", "event"], ascending=[True, False], ignore_index=True)
-    rebuilt = [_kaplan_meier(events, censored, n, time) for time in clicks[:, 0]]
+    rebuilt = [_until(events, censored, n, time) for time in clicks[:, 0]]
     points = pd.DataFrame({"time": clicks[:, 0], "published": clicks[:, 1], "rebuilt": rebuilt})
     points["error"] = points["rebuilt"] - points["published"]
     followed = [int((patients["time"] > time).sum()) if time > 0 else n for time in table[:, 0]]

@@ -51,7 +51,11 @@ def read_folder(folder: Path | str) -> tuple[Study, ...]:
     ContentError
         The problems of all files in one, also names that stand twice and patients that would count twice.
     """
-    results = [_read_file(path) for path in sorted(Path(folder).glob("*.yaml"))]
+    return _read_files(sorted(Path(folder).glob("*.yaml")))
+
+
+def _read_files(paths: Sequence[Path]) -> tuple[Study, ...]:
+    results = [_read_file(path) for path in paths]
     problems = [problem for _, found in results for problem in found]
     files = [file for file, _ in results if file is not None]
     problems += names_are_unique(files) + patients_count_once(files)
@@ -60,10 +64,15 @@ def read_folder(folder: Path | str) -> tuple[Study, ...]:
     return tuple(file.study for file in files)
 
 
+def _files(kind: str) -> list[Path]:
+    """Return the files of one kind; one of the user's own library stands in place of ours of the same name."""
+    return [library.find(kind, name) for name in library.names(kind)]
+
+
 @cache
 def studies() -> tuple[Study, ...]:
     """Return all studies of the library; errors as in `read_folder`."""
-    return read_folder(library.path("evidence/studies"))
+    return _read_files(_files("evidence/studies"))
 
 
 def study(name: str) -> Study:
@@ -80,8 +89,8 @@ def study(name: str) -> Study:
     return names[name]
 
 
-def read_facts(folder: Path | str) -> tuple[Fact, ...]:
-    """Return all kinetic facts of a folder.
+def read_facts(paths: Sequence[Path]) -> tuple[Fact, ...]:
+    """Return all kinetic facts of some files.
 
     Raises
     ------
@@ -89,7 +98,7 @@ def read_facts(folder: Path | str) -> tuple[Fact, ...]:
         The problems of all files in one: facts without source, bounds that exclude their value.
     """
     files, problems = [], []
-    for path in sorted(Path(folder).glob("*.yaml")):
+    for path in paths:
         document = load(path)
         content, found = parse_leniently(document, Facts)
         problems += found
@@ -105,7 +114,7 @@ def read_facts(folder: Path | str) -> tuple[Fact, ...]:
 @cache
 def facts() -> tuple[Fact, ...]:
     """Return all kinetic facts of the library; errors as in `read_facts`."""
-    return read_facts(library.path("evidence/kinetics"))
+    return read_facts(_files("evidence/kinetics"))
 
 
 def fact(name: str, among: Sequence[Fact] | None = None) -> Fact:

@@ -41,17 +41,19 @@ class Spread(Content):
 
 
 class Verification(Content):
-    """Who looked the value up again, and what was found.
+    """That a value was looked up again, and what was found.
 
     Attributes
     ----------
     how : where it was looked for
     when : the date
+    confirmed : whether the number itself was seen again and agrees
     found : what the source says, in our words; also when nothing was found
     """
 
     how: str
     when: datetime.date
+    confirmed: bool
     found: str
 
 

@@ -1,0 +1,273 @@
+"""The claims of the 2025 review beside their primary sources and what the model predicts, as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+
+from seedbed import library
+from seedbed.documents import Content, Document, load, parse, read
+from seedbed.errors import ContentError, Problem, RunError, unknown
+from seedbed.evidence.frames import kinetics, rows
+from seedbed.evidence.reader import study
+from seedbed.evidence.vocabulary import vocabulary
+
+VERDICTS = {
+    "agrees": "the primary sources agree",
+    "partly": "the primary sources agree in part",
+    "disagrees": "the primary sources disagree",
+    "no_source": "no primary source was found",
+    "untestable": "cannot be tested from what was read",
+}
+PREDICTIONS = "evidence/predictions.yaml"
+
+
+class Prediction(Content):
+    """What the model is asked: an estimate of an arm, or its difference from another arm."""
+
+    protocol: str
+    arm: str
+    endpoint: str
+    time_days: float | None = None
+    versus: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the name under which an answer is kept."""
+        time = "" if self.time_days is None else f"@{self.time_days:g}"
+        return f"{self.protocol}.{self.arm}{'-' + self.versus if self.versus else ''}.{self.endpoint}{time}"
+
+    @property
+    def question(self) -> str:
+        """Return the question in words."""
+        time = "" if self.time_days is None else f" at day {self.time_days:g}"
+        sides = f"{self.arm} less {self.versus}" if self.versus else self.arm
+        return f"{self.endpoint.replace('_', ' ')}{time}, {sides} ({self.protocol})"
+
+
+class Claim(Content):
+    """One claim, the rows that bear on it, and the verdict on it."""
+
+    id: str
+    claim: str
+    evidence: tuple[str, ...]
+    verdict: Literal["agrees", "partly", "disagrees", "no_source", "untestable"]
+    finding: str
+    predictions: tuple[Prediction, ...] = ()
+
+
+class Claims(Content):
+    """All claims of the review."""
+
+    review: str
+    claims: tuple[Claim, ...]
+
+
+class Answer(Content):
+    """One answer of the model."""
+
+    estimate: float
+    lower: float | None = None
+    upper: float | None = None
+    unit: str
+    made_with: str
+
+
+class Predictions(Content):
+    """Answers of the model by the key of their question."""
+
+    answers: dict[str, Answer]
+
+
+def read_claims(path: Path | str) -> Claims:
+    """Return the claims of a file.
+
+    Raises
+    ------
+    ContentError
+        Form, and every row or fact that does not exist, with lines.
+    """
+    document = load(path)
+    claims = parse(document, Claims)
+    problems = [
+        problem
+        for i, claim in enumerate(claims.claims)
+        for j, name in enumerate(claim.evidence)
+        for problem in _missing(document, name, ("claims", i, "evidence", j))
+    ]
+    if problems:
+        raise ContentError(problems)
+    return claims
+
+
+@cache
+def _index() -> dict[str, str]:
+    """Return every name that a claim may cite, with its line of text."""
+    lines = {f"{row['study']}.{row['arm']}.{row['row']}": _row_text(row) for row in rows().to_dict("records")}
+    for fact in kinetics().to_dict("records"):
+        name = f"fact:{fact['id']}"
+        lines[name] = "; ".join(filter(None, [lines.get(name, ""), _fact_text(fact)]))
+    for one in {name.split(".")[0] for name in lines if not name.startswith("fact:")}:
+        for contrast in study(one).contrasts:
+            lines[f"{one}.contrast.{contrast.id}"] = f"`{one}` {_contrast_text(contrast)}"
+    return lines
+
+
+def _missing(document: Document, name: str, place: Sequence[str | int]) -> list[Problem]:
+    if name in _index():
+        return []
+    return [unknown("row", name, list(_index()), file=str(document.path), line=document.line(place))]
+
+
+@cache
+def claims() -> Claims:
+    """Return the claims of the library."""
+    return read_claims(library.path("evidence/claims.yaml"))
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    return f"{100 * value:.3g} %" if unit == "1" else f"{value:.3g} {unit}"
+
+
+def _row_text(row: Mapping[str, Any]) -> str:
+    value = _number(row["value"], row["unit"])
+    if not value:
+        value = f"{_number(row['range_lower'], row['unit'])} to {_number(row['range_upper'], row['unit'])}"
+    ends = [_number(row[side], row["unit"]) for side in ("lower", "upper")]
+    about = " approx." if row["interval_kind"] == "approximate" else ""
+    interval = f" [{ends[0]} to {ends[1]}{about}]" if all(ends) else ""
+    count = "" if pd.isna(row["events"]) or pd.isna(row["n"]) else f", {row['events']} of {row['n']}"
+    marks = "".join(
+        [
+            "" if row["seen"] else ", recalled",
+            ", digest only" if row["level"] == "digest" else "",
+            ", doubtful" if row["doubt"] else "",
+        ]
+    )
+    time = "" if pd.isna(row["time_days"]) else f" at day {row['time_days']:g}"
+    name = vocabulary().endpoints[row["endpoint"]].means
+    return f"`{row['study']}` ({row['arm']}): {name}{time}: {value}{interval}{count}{marks}; {row['source']}"
+
+
+def _fact_text(fact: Mapping[str, Any]) -> str:
+    value = fact["finding"] or _number(fact["value"], fact["unit"])
+    group = f" ({fact['group']})" if fact["group"] else ""
+    return f"`{fact['id']}` {fact['context']}{group}: {fact['quantity'].replace('_', ' ')} {value}; {fact['source']}"
+
+
+def _contrast_text(contrast: Any) -> str:
+    value = "" if contrast.value is None else f" {contrast.value:g}"
+    p = f", P {contrast.p}" if contrast.p else ""
+    return f"{contrast.arm} against {contrast.versus}: {contrast.endpoint} {contrast.measure}{value}{p}"
+
+
+def stored() -> dict[str, Answer]:
+    """Return the answers kept in the library; none before a calibrated ensemble was frozen."""
+    return dict(read(library.path(PREDICTIONS), Predictions).answers)
+
+
+def keep(answers: Mapping[str, Answer], path: Path | str) -> None:
+    """Write answers as a file that can stand in the library as ``evidence/predictions.yaml``."""
+    content = {"answers": {key: answers[key].model_dump() for key in sorted(answers)}}
+    Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def from_run(folder: Path | str) -> dict[str, Answer]:
+    """Return the answers that a run folder holds, over those kept in the library.
+
+    Parameters
+    ----------
+    folder : a run folder with ``manifest.json`` and ``summary.json``
+
+    Raises
+    ------
+    RunError
+        One of the files is missing or unreadable.
+    """
+    protocol, made_with, summary = _read_run(Path(folder))
+    estimates = {(row["arm"], row["endpoint"], row["time_days"]): row for row in summary}
+    answers = stored()
+    for claim in claims().claims:
+        for question in claim.predictions:
+            if question.protocol == protocol:
+                answer = _answer(question, estimates, made_with)
+                answers |= {question.key: answer} if answer else {}
+    return answers
+
+
+def _read_run(folder: Path) -> tuple[str, str, list[dict[str, Any]]]:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        request = manifest["request"]
+        protocol = request["inputs"]["protocol"]["id"]
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise RunError(f"{folder} is not a finished run: {error}") from error
+    ensemble = request.get("ensemble") or "uncalibrated"
+    return protocol, f"{ensemble}, n = {request.get('subjects', '?')}", summary
+
+
+def _answer(
+    question: Prediction, estimates: Mapping[tuple[str, str, float | None], Mapping[str, Any]], made_with: str
+) -> Answer | None:
+    row = estimates.get((question.arm, question.endpoint, question.time_days))
+    if row is None or row["estimate"] is None:
+        return None
+    if not question.versus:
+        return Answer(
+            estimate=row["estimate"], lower=row["lower"], upper=row["upper"], unit=row["unit"], made_with=made_with
+        )
+    other = estimates.get((question.versus, question.endpoint, question.time_days))
+    if other is None or other["estimate"] is None:
+        return None
+    return Answer(estimate=row["estimate"] - other["estimate"], unit=row["unit"], made_with=made_with)
+
+
+def page(predictions: Mapping[str, Answer] | None = None) -> str:
+    """Return the page of claims as Markdown.
+
+    Parameters
+    ----------
+    predictions : answers by key, as `from_run` gives them; those of the library by default
+    """
+    answers = stored() if predictions is None else predictions
+    content = claims()
+    counts = {verdict: sum(claim.verdict == verdict for claim in content.claims) for verdict in VERDICTS}
+    tally = "; ".join(f"{count} times {VERDICTS[verdict]}" for verdict, count in counts.items() if count)
+    parts = [_HEAD.format(review=study(content.review).title, tally=tally, n=len(content.claims))]
+    parts += [_section(number, claim, answers) for number, claim in enumerate(content.claims, start=1)]
+    return "\n".join(parts)
+
+
+_HEAD = """# What the review of 2025 claims, what its sources say, what the model predicts
+
+*{review}* (Chin J Cancer Res 37:505). Written by `seedbed evidence claims --out docs/claims.md`; do not edit.
+Rates stand with their published or exact 95 % interval. "Recalled" numbers were not read; "digest only" ones were
+read in a digest of the review and not in their study; "approx." intervals ignore censoring.
+
+Of {n} claims: {tally}.
+"""
+
+
+def _section(number: int, claim: Claim, answers: Mapping[str, Answer]) -> str:
+    lines = [f"## {number}. {claim.claim}", "", f"**{VERDICTS[claim.verdict].capitalize()}.** {claim.finding}", ""]
+    lines += [f"- {_index()[name]}" for name in claim.evidence] or ["- no row of the evidence base bears on it"]
+    lines += ["", "| the model is asked | prediction | made with |", "|---|---|---|"]
+    lines += [_line(question, answers.get(question.key)) for question in claim.predictions]
+    return "\n".join([*lines, ""])
+
+
+def _line(question: Prediction, answer: Answer | None) -> str:
+    if answer is None:
+        return f"| {question.question} | not run yet | |"
+    ends = [_number(answer.lower, answer.unit), _number(answer.upper, answer.unit)]
+    interval = f" [{ends[0]} to {ends[1]}]" if all(ends) else ""
+    return f"| {question.question} | {_number(answer.estimate, answer.unit)}{interval} | {answer.made_with} |"
