@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from roadrunner_course import Course, largest_difference
-from shared import shared
 
+from roadrunner_course import Course, largest_difference
 from seedbed.model import read_model
+from shared import shared
 
 BURN_IN = 12.0
 GRAFT = [
