@@ -18,7 +18,7 @@ simulation. Reactive care at a visit sees that visit's values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ from seedbed.trial.care import Care, CareRules, Order, read_care
 from seedbed.trial.criteria import astct2019
 from seedbed.trial.infection import EngraftmentFeverCourse, InfectionCourse
 from seedbed.trial.measurement import (
+    Frailty,
     MeasurementMap,
     Noise,
     Signals,
@@ -211,7 +212,7 @@ class Clinic:
         self.selected = _column(arm_table, ("selected",), 1.0) > 0
         self.age = _column(subjects, ("age", "age_years"), self._outcomes.death.age_reference.value)
         weight = _column(subjects, ("weight_kg", "weight", "body_weight_kg"), DEFAULT_WEIGHT_KG)
-        self._frailty = draw_frailty(self._map, seed, self.subjects)
+        self._frailty = _frailty(self._map, seed, arm_table)
         self._noise = Noise(seed, self.subjects, None if days is None else np.asarray(days, dtype=float))
         self._tumor = TumorView(self._map, self._frailty, self._noise)
         self._care = Care(contents.care_rules, self.subjects, weight, self.stem_cell_day, self.cart_day)
@@ -299,7 +300,7 @@ class Clinic:
         others = np.maximum(np.where(infected, fever, 0.0), np.where(engraftment, content.engraftment_rise.value, 0.0))
         rise = cytokine_rise(content, self._frailty, signals)
         resting = content.normal.value + content.daily_noise.value * self._noise.normal("temperature", day)
-        pressure, oxygen = support_levels(self._map.support, self._frailty, signals["IL6_signal"])
+        pressure, oxygen = support_levels(self._map.support, self._frailty, signals)
         septic = np.where(grade >= 4, 2.0, 0.0)
         return {
             "temperature": resting + np.maximum(rise, others),
@@ -343,6 +344,20 @@ class Clinic:
         for name in LATENT:
             self._latent.setdefault(name, []).append(np.asarray(signals[name]).astype(np.float32))
 
+
+
+def _frailty(content: MeasurementMap, seed: int, arm_table: pd.DataFrame) -> Frailty:
+    """Draw the frailty of each subject; calibrated thresholds, where the arm's table has them, scale it."""
+    drawn = draw_frailty(content, seed, arm_table["subject"].to_numpy(dtype=np.int64))
+    support = _column(arm_table, ("clinic:support_threshold",), 1.0)
+    return replace(
+        drawn,
+        fever=drawn.fever * _column(arm_table, ("clinic:fever_threshold",), 1.0),
+        pressure=drawn.pressure * support,
+        oxygen=drawn.oxygen * support,
+        neurology=drawn.neurology * _column(arm_table, ("clinic:neurology_threshold",), 1.0),
+        reading=drawn.reading * _column(arm_table, ("clinic:imaging_threshold",), 1.0),
+    )
 
 def _column(table: pd.DataFrame, names: tuple[str, ...], default: float | Values) -> Values:
     for name in names:

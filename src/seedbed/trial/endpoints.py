@@ -21,7 +21,15 @@ from seedbed.trial.grading import crs_course, icans_course, neutropenic_fever
 from seedbed.trial.measurement import MeasurementMap, Values, read_map
 from seedbed.trial.response import RESPONSE, Assessments, assess
 from seedbed.trial.rules import RuleSet, read_rules
-from seedbed.trial.sampling import blood_days, daily_values, given_on, nearest_visit, rows_of, value_on_day
+from seedbed.trial.sampling import (
+    blood_days,
+    daily_values,
+    given_before,
+    given_on,
+    nearest_visit,
+    rows_of,
+    value_on_day,
+)
 
 LANDMARKS = (28, 90, 180)
 NEVER = -1e9
@@ -372,7 +380,11 @@ def _kinetics(case: _Case) -> Columns:
         ("ferritin", "ferritin_peak_ug_l"),
         ("crp", "crp_peak_mg_l"),
     ):
-        columns[column] = _peak(case, name, windows.cytokine_window_days)
+        columns[column] = _peak(case, name, windows.cytokine_window_days, case.drawn)
+    untreated = ~given_before(record, ("anti_cytokine",), -NEVER)
+    columns["il6_peak_untreated_pg_ml"] = _peak(
+        case, "interleukin6", windows.cytokine_window_days, case.drawn & untreated
+    )
     return columns
 
 
@@ -403,10 +415,10 @@ def _exhausted(case: _Case) -> Values:
     return np.where(seen, share, np.nan)
 
 
-def _peak(case: _Case, name: str, window: float) -> Values:
+def _peak(case: _Case, name: str, window: float, drawn: NDArray[np.bool_]) -> Values:
     """Highest drawn value from day 0 of the arm over a window, NaN without one, (n,)."""
     since = case.record.days[None, :] - case.record.day_zero[:, None]
-    inside = case.drawn & (since >= 0) & (since <= window)
+    inside = drawn & (since >= 0) & (since <= window)
     highest = np.max(np.where(inside, case.record.measurements[name].astype(float), -np.inf), axis=1)
     return np.where(np.isfinite(highest), highest, np.nan)
 

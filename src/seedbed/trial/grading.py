@@ -21,8 +21,8 @@ def crs_course(record: ClinicalRecord, rules: RuleSet, *, by_true_cause: bool) -
     ----------
     record : what the clinic saw
     rules : windows of onset and treatment
-    by_true_cause : take only the signs that cytokines cause; else every sign, and every fever that no documented
-        infection explains, as at the bedside
+    by_true_cause : take only the signs that cytokines cause once CAR-T cells have expanded; else every sign, and
+        every fever that no documented infection explains, as at the bedside
 
     Returns
     -------
@@ -32,6 +32,8 @@ def crs_course(record: ClinicalRecord, rules: RuleSet, *, by_true_cause: bool) -
     seen, suffix = record.measurements, "_by_cytokines" if by_true_cause else ""
     since = record.days[None, :] - record.cart_day[:, None]
     may_begin = (since >= 0) & (since <= rules.crs.onset_window_days)
+    if by_true_cause:
+        may_begin &= record.latent["cart_blood"] >= rules.crs.true_cause_cart_per_ul
     documented = seen["documented_infection"] > 0
     return astct2019.crs_course(
         seen[f"temperature{suffix}"],

@@ -58,6 +58,7 @@ class Support(Content):
     low_flow_oxygen: Quantity
     high_flow_oxygen: Quantity
     positive_pressure: Quantity
+    interleukin1_weight: Quantity
     shared_frailty: Quantity
     own_frailty: Quantity
 
@@ -244,11 +245,15 @@ def cytokine_rise(content: Temperature, frailty: Frailty, signals: Signals) -> V
     return content.cytokine_rise.value * drive / (1.0 + drive)
 
 
-def support_levels(content: Support, frailty: Frailty, interleukin6: Values) -> tuple[Values, Values]:
-    """Return blood pressure support and oxygen support caused by cytokines, levels 0 to 3, (n,) each."""
+def support_levels(content: Support, frailty: Frailty, signals: Signals) -> tuple[Values, Values]:
+    """Return blood pressure support and oxygen support caused by cytokines, levels 0 to 3, (n,) each.
+
+    The IL-1 pathway adds to the IL-6 signal, so that blocking the IL-6 receptor does not undo all of it.
+    """
+    drive = signals["IL6_signal"] + content.interleukin1_weight.value * signals["IL1_signal"]
     pressure = (content.fluids, content.one_vasopressor, content.several_vasopressors)
     oxygen = (content.low_flow_oxygen, content.high_flow_oxygen, content.positive_pressure)
-    return _level(interleukin6 / frailty.pressure, pressure), _level(interleukin6 / frailty.oxygen, oxygen)
+    return _level(drive / frailty.pressure, pressure), _level(drive / frailty.oxygen, oxygen)
 
 
 def _level(value: Values, thresholds: tuple[Quantity, ...]) -> Values:

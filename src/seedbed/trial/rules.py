@@ -73,6 +73,7 @@ class CrsRules(Content):
 
     onset_window_days: float
     treated_window_days: float
+    true_cause_cart_per_ul: float
 
 
 class SurvivalRules(Content):

@@ -38,15 +38,23 @@ def test_fever_and_support_rise_with_cytokines_and_overlap_between_patients(frai
     ]
     medians = [np.median(rise) for rise in rises]
     assert medians[0] < 0.5 < medians[1] < medians[2] < CONTENT.temperature.cytokine_rise.value
-    levels = [measurement.support_levels(CONTENT.support, frailty, np.full(n, level))[0] for level in (150, 500, 3000)]
+    levels = [
+        measurement.support_levels(CONTENT.support, frailty, inflamed(np.full(n, level)))[0]
+        for level in (80, 500, 3000)
+    ]
     assert [np.median(level) for level in levels] == [0, 1, 2]
     assert len(np.unique(levels[1])) > 1
+
+
+def inflamed(interleukin6):
+    """Signals of activated macrophages: in the model IL-6 grows with the power 1.5 of their number, IL-1 with 1."""
+    return {"IL6_signal": interleukin6, "IL1_signal": 30.0 * (interleukin6 / 2000.0) ** (2 / 3)}
 
 
 def test_peak_interleukin6_by_grade_is_that_of_cart_alone(frailty):
     """CAR-T alone: grade 0-1 below 200, grade 2 100-1,000, grade 3 and more above 1,000 pg/mL, overlapping."""
     peak = np.exp(np.random.default_rng(1).normal(np.log(200), 1.4, len(SUBJECTS)))
-    pressure, oxygen = measurement.support_levels(CONTENT.support, frailty, peak)
+    pressure, oxygen = measurement.support_levels(CONTENT.support, frailty, inflamed(peak))
     grade = np.maximum(pressure, oxygen) + 1
     assert np.median(peak[grade == 1]) < 200
     assert 100 < np.median(peak[grade == 2]) < 1000
