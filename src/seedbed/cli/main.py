@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run",)
+COMMANDS = ("run", "check")
 
 
 def _application() -> typer.Typer:
