@@ -116,6 +116,8 @@ def test_a_secondary_cns_lymphoma_may_have_systemic_disease_and_a_primary_has_no
     primary = drawn[~drawn["secondary"].astype(bool)]
     assert not primary["systemic_disease"].any()
     assert 0.3 < drawn["systemic_disease"].mean() < 0.45
+    assert (drawn.loc[drawn["systemic_disease"], "tumor_burden_ml"] >= 0.5).all()
+    assert (drawn.loc[~drawn["systemic_disease"], "tumor_burden_ml"] <= 0.5).all()
     _, only_primary = _read("primary_cns_lymphoma")
     assert (only_primary["tumor_burden_ml"] == 0).all()
     assert (only_primary["cns_burden_ml"] > 0).mean() > 0.9

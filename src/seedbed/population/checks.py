@@ -12,7 +12,7 @@ from seedbed.population.formulas import INPUTS
 from seedbed.population.schema import Covariate, Population, drawing_order
 
 ATTRITION = ("attrition.progression", "attrition.death", "attrition.manufacturing_failure")
-DERIVED_AT_ENROLLMENT = ("car_hematotox",)
+DERIVED_AT_ENROLLMENT = ("car_hematotox", "transplant_eligible")
 
 
 class Place(Protocol):

@@ -302,7 +302,10 @@ class Conditional(Content):
         """Return the value at `u` (n,) given the other covariate's levels (n,)."""
         names = np.array([level_name(value) for value in condition], dtype=object)
         parts = {level: distribution.quantile(u) for level, distribution in self.levels.items()}
-        return np.select([names == level for level in parts], list(parts.values()))
+        values = np.empty(u.shape, dtype=np.result_type(*parts.values()))
+        for level, drawn in parts.items():
+            values[names == level] = drawn[names == level]
+        return values
 
 
 Distribution = Annotated[

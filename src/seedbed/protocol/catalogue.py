@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from seedbed import library
 from seedbed.documents import Content, read
 from seedbed.model import read_model
+from seedbed.protocol.conditions import Condition
 from seedbed.protocol.quantities import UNITS
 from seedbed.sources import Source, Words
 
@@ -232,6 +233,7 @@ class ModelInputs(Content):
     ----------
     interventions : the model's own, by id, with the states each adds to
     dose_parameters : values of the parameters that interventions scale with
+    transplant_eligible : who is fit for high-dose therapy and has a graft; the covariate of that name
     corners : titles of the arms that complete the square
     """
 
@@ -239,6 +241,7 @@ class ModelInputs(Content):
     notes: tuple[str, ...] = ()
     product: ProductInputs
     required_of_population: tuple[str, ...]
+    transplant_eligible: Annotated[tuple[Condition, ...], Field(min_length=1)]
     corners: dict[Literal["asct", "cart", "neither"], Words]
     interventions: dict[str, Intervention] = Field(default_factory=dict)
     dose_parameters: dict[str, float] = Field(default_factory=dict)

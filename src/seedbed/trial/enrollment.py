@@ -145,6 +145,8 @@ def _product_antigens(trial: Protocol, product: str) -> tuple[str, ...]:
 def _conditions(trial: Protocol) -> Iterator[tuple[tuple[str | int, ...], Condition]]:
     for index, condition in enumerate(trial.eligibility):
         yield ("eligibility", index), condition
+    for condition in trial.inputs.transplant_eligible:
+        yield ("population",), condition
     for name, arm in trial.arm_contents.items():
         for index, condition in enumerate(arm.selection):
             yield ("arms", name, "selection", index), condition
@@ -187,6 +189,8 @@ def screen(
     patients = patients.rename(columns={PREFIX + name: FACTOR + name for name in _product_only(trial)})
     if all(name in patients for name in _SCORE_MARKERS):
         patients["car_hematotox"] = car_hematotox2021.score(*(patients[name] for name in _SCORE_MARKERS)).astype(float)
+    fit = [condition.holds(patients) for condition in trial.inputs.transplant_eligible]
+    patients["transplant_eligible"] = np.logical_and.reduce(fit)
     met = np.column_stack([condition.holds(patients) for condition in trial.eligibility])
     return patients, met
 
@@ -205,9 +209,7 @@ def _drawn_parameters(trial: Protocol) -> dict[str, Parameter]:
     return {name: p for name, p in model_parameters(trial.model).items() if name not in fixed} | by_product
 
 
-def enroll(
-    trial: Protocol, who: Population, n: int, seed: int, sets: ParameterSets | None = None
-) -> Enrollment:
+def enroll(trial: Protocol, who: Population, n: int, seed: int, sets: ParameterSets | None = None) -> Enrollment:
     """Screen candidates until `n` are eligible.
 
     Parameters

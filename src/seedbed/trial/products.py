@@ -41,8 +41,7 @@ def product_parameters(
     """
     product_inputs, n = arm.protocol.inputs.product, len(patients)
     products = [arm.protocol.products[element.product] for element in arm.cart_elements]
-    weights = np.array([_cells(arm, index, patients).mean() for index in range(len(products))])
-    weights = weights / weights.sum()
+    weights = np.array([_cells(arm, index, patients) for index in range(len(products))])
     values: dict[str, Numbers | float] = {
         product_inputs.antigen_1: _share_on_tumor(products, population, 1),
         product_inputs.antigen_2: _share_on_tumor(products, population, 2),

@@ -72,6 +72,14 @@ def test_a_condition_on_a_flag_is_written_with_yes_and_no():
     np.testing.assert_array_equal(content.quantile_given(U[:3], given), [1.0, 0.0, 1.0])
 
 
+def test_a_conditional_flag_stays_a_flag():
+    parts = {"yes": {"distribution": "bernoulli", "probability": 0.5}, "no": {"distribution": "fixed", "value": False}}
+    content = ANY.validate_python({"distribution": "conditional", "given": "male", "levels": parts})
+    values = content.quantile_given(np.array([0.9, 0.9]), np.array([True, False]))
+    assert values.dtype == bool
+    assert values.tolist() == [True, False]
+
+
 def test_a_spread_moves_with_the_typical_value():
     spread = SPREAD.validate_python({"distribution": "lognormal", "cv": 0.4})
     assert np.median(spread.around(8.0).quantile(U)) == pytest.approx(8.0, rel=1e-3)

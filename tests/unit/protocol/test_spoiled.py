@@ -204,3 +204,26 @@ def test_an_unknown_protocol_of_the_library_is_named():
 def test_a_file_that_cannot_be_understood_still_lists_its_form(write):
     with pytest.raises(ContentError, match='missing key "arms"'):
         protocol.read(write("id: x\n"))
+
+
+POPULATION = """\
+id: own
+title: {en: Own, zh: 自}
+based_on: large_b_cell_lymphoma
+effects:
+  burden: null
+"""
+
+
+def test_a_population_of_ones_own_stands_beside_the_protocol_and_is_checked_with_it(good, write):
+    file = write(good.replace("population: large_b_cell_lymphoma", "population: own.yaml").replace("beam", "beem"))
+    (file.parent / "own.yaml").write_text(POPULATION, encoding="utf-8")
+    with pytest.raises(ContentError) as caught:
+        enrollment.read(file)
+    message = str(caught.value)
+    assert 'unknown regimen "beem"' in message
+    assert 'the population does not set model parameter "tumor_burden_systemic"' in message
+    (file.parent / "own.yaml").write_text(POPULATION.replace("  burden: null", "  tp53_growth: null"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("beem", "beam"), encoding="utf-8")
+    _, who = enrollment.read(file)
+    assert who.id == "own"

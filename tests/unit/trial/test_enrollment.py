@@ -196,3 +196,12 @@ def test_a_fixed_graft_is_capped_by_the_harvest():
     enrolled = enrollment.enroll(found, who, 200, seed=1)
     table, subjects = enrolled.arm_tables["asct"], enrolled.subjects
     np.testing.assert_allclose(table["cd34_per_kg"], np.minimum(3.05, subjects["cd34_collected"]))
+
+
+def test_eligibility_for_transplant_is_a_covariate(trial, enrolled):
+    subjects = enrolled.subjects
+    fit = subjects["transplant_eligible"].to_numpy()
+    assert 0.4 < fit.mean() < 0.9
+    assert subjects.loc[fit, "age"].max() <= 70
+    assert subjects.loc[fit, "cd34_collected"].min() >= 2.0
+    assert subjects.loc[fit, "performance_status"].max() <= 1
