@@ -7,10 +7,14 @@ import yaml
 
 from seedbed import evidence, library
 from seedbed.analysis.summary import standard_definitions
+from seedbed.documents import load
 from seedbed.evidence import claims as pages
 from seedbed.evidence import reader
 from seedbed.evidence.reader import _files, _read_files, read_facts
 from shared import shared
+
+SQUARE = ("asct", "cart", "neither")
+"""Arms that `seedbed run --square` adds to any protocol."""
 
 
 def test_every_study_passes_every_check():
@@ -85,6 +89,9 @@ def test_every_endpoint_and_word_of_the_vocabulary_is_used():
 def test_each_claim_asks_the_model_something_it_reports(claim):
     reported = {definition.endpoint for definition in standard_definitions()}
     assert claim.predictions
+    for question in claim.predictions:
+        arms = load(library.find("protocols", question.protocol)).data["arms"]
+        assert {question.arm, question.versus} - {""} <= {*arms, *SQUARE}
     assert {question.endpoint for question in claim.predictions} <= reported
     assert claim.finding
 

@@ -18,9 +18,11 @@ from seedbed.evidence.vocabulary import vocabulary
 DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 COLUMNS = (
     "study", "arm", "row", "disease", "therapy", "product", "endpoint", "statistic", "time_days", "scale", "clock",
-    "value", "lower", "upper", "interval_kind", "range_lower", "range_upper", "events", "n", "n_from_arm", "unit",
+    "value", "lower", "upper", "interval_kind", "range_lower", "range_upper",
+    "spread_kind", "spread_lower", "spread_upper", "events", "n", "n_from_arm", "unit",
     "published_value", "published_unit", "rule", "assessment", "denominator", "subgroup", "seen", "confidence",
-    "preferred", "cohort_group", "part", "use", "design", "level", "source", "doubt", "confirmed", "verified", "note",
+    "preferred", "cohort_group", "part", "arm_use", "use", "design", "level", "source", "doubt",
+    "confirmed", "verified", "note",
 )  # fmt: skip
 Choice = str | Collection[str] | None
 
@@ -125,6 +127,9 @@ def _record(one: Study, arm: Arm, row: PublishedValue) -> dict[str, Any]:
         "interval_kind": kind,
         "range_lower": row.range.lower * factor if row.range else math.nan,
         "range_upper": row.range.upper * factor if row.range else math.nan,
+        "spread_kind": row.spread.kind if row.spread else None,
+        "spread_lower": row.spread.lower * factor if row.spread else math.nan,
+        "spread_upper": row.spread.upper * factor if row.spread else math.nan,
         "unit": "day" if row.unit in DAYS else row.unit,
         "published_value": math.nan if row.value is None else row.value,
         "published_unit": row.unit,
@@ -132,6 +137,7 @@ def _record(one: Study, arm: Arm, row: PublishedValue) -> dict[str, Any]:
         "n": _size(one, arm, row),
         "n_from_arm": row.n is None and _size(one, arm, row) is not None,
         "time_days": math.nan if row.time_days is None else row.time_days,
+        "arm_use": arm.use,
         "use": row.use or arm.use,
         "level": source.level if source else "",
         "source": source.short if source else "",

@@ -48,8 +48,7 @@ def test_survival_blind_to_follow_up_is_shown_and_not_pooled():
     assert row["k"] == at.sum() - 1
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("suffix", ["html", "svg"])
+@pytest.mark.parametrize(("language", "suffix"), [("en", "html"), ("zh", "svg")])
 def test_the_plot_is_written_whole(tmp_path, language, suffix):
     chart = forest.forest(endpoint="cr", therapy="asct_cart", language=language)
     path = forest.save(chart, tmp_path / "new" / f"forest.{suffix}")
