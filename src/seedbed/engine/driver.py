@@ -97,7 +97,7 @@ def run(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
         load_next(job, work, clock, flags, lane)
     settle_nodes(job, work, clock, flags)
     while is_busy(flags):
-        choose_steps(work, clock, flags)
+        choose_steps(job, work, clock, flags)
         attempt(work, shared)
         measure_error(work, tolerances)
         if judge_steps(job, work, clock, flags) > 0:
@@ -280,11 +280,11 @@ def restart_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
 
 # ---- stepping ---------------------------------------------------------------------------------------------
 @kernel
-def choose_steps(work: Vectors, clock: Floats, flags: Ints) -> None:
+def choose_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
     """Set STEP in every lane; the last two steps before a stop share the way evenly."""
     for lane in range(at.LANES):
         if flags[at.PATIENT * at.LANES + lane] >= 0:
-            step = clock[at.PROPOSAL * at.LANES + lane]
+            step = min(clock[at.PROPOSAL * at.LANES + lane], floats(job[at.JOB_LIMITS])[1])
             left = clock[at.STOP * at.LANES + lane] - clock[at.NOW * at.LANES + lane]
             flags[at.LAST * at.LANES + lane] = 0
             if step >= left * 0.99:

@@ -56,6 +56,7 @@ class Source:
     shared_nodes : nodes computed from shared inputs, in the slots after the inputs
     assumed : (kind, slot) of the inputs the code takes to be >= 0
     nonnegative : numbers of the states proved to stay >= 0
+    clock_is_known : whether steps can end at every time at which a formula switches by the clock
     """
 
     text: str
@@ -64,6 +65,7 @@ class Source:
     shared_nodes: tuple[int, ...]
     assumed: tuple[tuple[str, int], ...]
     nonnegative: frozenset[int]
+    clock_is_known: bool
     target: Target
 
 
@@ -120,7 +122,8 @@ class _Writing:
         self.triggers = self._lowered([event.trigger for event in system.events])
         self.assigned = self._lowered([value for event in system.events for _, value in event.assignments])
         self.initial = self._lowered(system.initial)
-        self.switches = self._lowered(switching_times(system, [*system.rates, *observables, *watched]))
+        switches, self.clock_is_known = switching_times(system, [*system.rates, *observables, *watched])
+        self.switches = self._lowered(switches)
         self.factors = linear_algebra.plan(self.n, self.matrix)
 
     def _lowered(self, nodes: Sequence[int]) -> list[int]:
@@ -197,9 +200,20 @@ class _Writing:
             *self._model_functions(at, places, bare, [*varied, *self.switches]), *self._linear_algebra(at),
             self._kernels(at), self._attributes(),
         ])  # fmt: skip
-        assumed = tuple((self.graph.operations[k], int(self.graph.values[k] or 0)) for k in sorted(self.signs.used)
-                        if self.graph.operations[k] != "state")  # fmt: skip
-        return Source(text, at, tuple(self.system.shared), tuple(shared), assumed, self.nonnegative, self.target)
+        return Source(
+            text=text,
+            at=at,
+            shared=tuple(self.system.shared),
+            shared_nodes=tuple(shared),
+            assumed=self._assumed(),
+            nonnegative=self.nonnegative,
+            clock_is_known=self.clock_is_known,
+            target=self.target,
+        )
+
+    def _assumed(self) -> tuple[tuple[str, int], ...]:
+        kinds, values = self.graph.operations, self.graph.values
+        return tuple((kinds[k], int(values[k] or 0)) for k in sorted(self.signs.used) if kinds[k] != "state")
 
     def _model_functions(self, at: SimpleNamespace, places: Places, bare: Places, varied: list[int]) -> list[str]:
         results = {

@@ -125,6 +125,7 @@ class Program:
         threads: int = 1,
         n: int | None = None,
         windows: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+        max_step: float | None = None,
     ) -> Batch:
         """Start a batch of patients.
 
@@ -138,6 +139,7 @@ class Program:
         max_steps : a patient that needs more steps fails with the status "step limit reached"
         threads : worker threads
         n : number of patients when nothing varies
+        max_step : longest step allowed; needed where a model pulses by a clock the engine cannot read
         windows : (start, stop) of reducers by name, one number or one for each patient; NaN never opens or closes
 
         Raises
@@ -146,8 +148,9 @@ class Program:
             A column is missing or unknown, or a value is missing, infinite or out of range.
         """
         table = self._table(values, n)
-        options = _Options(start, relative_tolerance, absolute_tolerance, max_steps, threads)
+        options = _Options(start, relative_tolerance, absolute_tolerance, max_steps, threads, max_step)
         options.check(self.system)
+        self._check_clock(max_step)
         return Batch(self, table, doses, dict(shared or {}), options, dict(windows or {}))
 
     def simulate(
@@ -163,6 +166,13 @@ class Program:
         batch = self.start(values, doses=doses, **{"start": float(times[0]) if times.size else 0.0, **options})
         observed = batch.advance(times=times)
         return Simulation(observed, batch.reduced(), batch.status)
+
+    def _check_clock(self, max_step: float | None) -> None:
+        if not self.source.clock_is_known and max_step is None:
+            raise SimulationError(
+                "the model switches by the clock at times that cannot be known beforehand (such as floor of time); "
+                "give max_step, shorter than its shortest pulse"
+            )
 
     def _table(self, values: Any, n: int | None) -> NDArray[np.float64]:
         if values is None:
@@ -210,6 +220,7 @@ class _Options:
     absolute_tolerance: float | Mapping[str, float] | None
     max_steps: int
     threads: int
+    max_step: float | None = None
 
     def check(self, system: System) -> None:
         """Refuse options out of range."""
@@ -217,6 +228,8 @@ class _Options:
             raise SimulationError(f"start = {self.start}: must be a finite time")
         if not 1e-14 <= self.relative_tolerance <= 0.1:
             raise SimulationError(f"relative_tolerance = {self.relative_tolerance}: must lie in 1e-14 ... 0.1")
+        if self.max_step is not None and not self.max_step > 0:
+            raise SimulationError(f"max_step = {self.max_step}: must be above 0")
         if self.max_steps < 1 or self.threads < 1:
             raise SimulationError("max_steps and threads must be at least 1")
         if isinstance(self.absolute_tolerance, Mapping):
@@ -227,11 +240,12 @@ class _Options:
             raise SimulationError("every absolute_tolerance must be a finite number above 0")
 
     def absolutes(self, system: System) -> NDArray[np.float64]:
-        """Return the absolute tolerance of each state."""
+        """Return the absolute tolerance of each state, as an amount where states are held as amounts."""
         given = self.absolute_tolerance
-        if isinstance(given, Mapping):
-            return np.array([float(given.get(name, DEFAULT_ABSOLUTE_TOLERANCE)) for name in system.states])
-        return np.full(len(system.states), DEFAULT_ABSOLUTE_TOLERANCE if given is None else float(given))
+        if not isinstance(given, Mapping):
+            given = dict.fromkeys(system.states, DEFAULT_ABSOLUTE_TOLERANCE if given is None else given)
+        own = np.array([float(given.get(name, DEFAULT_ABSOLUTE_TOLERANCE)) for name in system.states])
+        return own * np.array(system.scales)
 
 
 def _aligned(n: int, dtype: Any) -> NDArray[Any]:
@@ -451,7 +465,7 @@ class Batch:
         self._failed_at[newly] = self._clock[newly, 0]
 
     def _job(self, pause: float, times: NDArray[np.float64], output: NDArray[np.float64]) -> NDArray[np.int64]:
-        self._limits = np.array([pause])
+        self._limits = np.array([pause, self.options.max_step or np.inf])
         self._times = times
         arrays = {
             "SHARED": self._shared, "TOLERANCES": self._tolerances, "LIMITS": self._limits, "INPUTS": self._inputs,

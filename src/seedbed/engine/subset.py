@@ -64,7 +64,7 @@ def _reactions(model: libsbml.Model) -> Iterator[str]:
 def _events(model: libsbml.Model) -> Iterator[str]:
     for event in model.getListOfEvents():
         name = event.getId() or event.getName() or "(no id)"
-        if event.isSetDelay():
+        if event.isSetDelay() and not _is_zero(event.getDelay().getMath()):
             yield f"delay of event {name!r}"
         if event.isSetPriority():
             yield f"priority of event {name!r}"
@@ -74,8 +74,10 @@ def _events(model: libsbml.Model) -> Iterator[str]:
                 yield f"assignment of {assignment.getVariable()!r} without a formula in event {name!r}"
         if trigger is None or trigger.getMath() is None:
             yield f"event {name!r} without a trigger"
-        elif not trigger.getPersistent():
-            yield f"non-persistent trigger of event {name!r}"
+
+
+def _is_zero(math: libsbml.ASTNode | None) -> bool:
+    return math is not None and math.isNumber() and math.getValue() == 0
 
 
 def _math(model: libsbml.Model) -> Iterator[str]:

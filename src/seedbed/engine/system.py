@@ -36,6 +36,7 @@ class System:
     rates : time derivative of each state
     initial : value of each state at the start
     factors : amount per unit of the id's value (the compartment for a concentration, else 1)
+    scales : the same at the model's own values, at the start
     varied, shared : ids of the inputs, in slot order; `defaults` has their values
     events : events on time or state
     """
@@ -45,6 +46,7 @@ class System:
     rates: list[int] = field(default_factory=list)
     initial: list[int] = field(default_factory=list)
     factors: list[int] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)
     varied: list[str] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
     defaults: dict[str, float] = field(default_factory=dict)
@@ -236,6 +238,8 @@ class _Assembly:
             amount = self._is_amount(name)
             system.initial.append(self._starting_amount(name) if amount else self.starting(name))
             system.factors.append(self.running(self._compartment(name)) if amount else self.graph.one)
+            size = self.evaluate_defaults(self.starting(self._compartment(name))) if amount else 1.0
+            system.scales.append(abs(size) if math.isfinite(size) and size != 0 else 1.0)
         system.events = [self._event(k, e) for k, e in enumerate(self.network.model.getListOfEvents(), start=1)]
         system.observe = self._observe
         system.parameter_formula = lambda text: self.reader.parse(text, self.starting)
