@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run", "check")
+COMMANDS = ("run", "check", "evidence")
 
 
 def _application() -> typer.Typer:
