@@ -162,6 +162,7 @@ def _counts(row: dict) -> str:
 def _marks(row: dict) -> str:
     marks = [
         "" if row["seen"] else "recalled",
+        "digest only" if row["level"] == "digest" else "",
         "preferred" if row["preferred"] else "",
         f"subgroup: {row['subgroup']}" if row["subgroup"] else "",
         "doubtful" if row["doubt"] else "",
@@ -189,7 +190,7 @@ def forest(
     lines = forests.lines(rows, forests.pool(rows, transform), forests.words(language))
     shown = Table("study", "events/n", "rate [95 % interval]", "marks")
     for line in lines.to_dict("records"):
-        marks = line["mark"].replace("not_seen", "recalled").replace("seen", "")
+        marks = line["mark"].replace("read", "")
         shown.add_row(
             line["label"], line["counts"], line["rate"], marks, style="bold" if line["kind"] == "header" else ""
         )

@@ -151,11 +151,19 @@ def _study_line(row: dict[str, Any]) -> dict[str, Any]:
         "value": row["value"],
         "lower": row["lower"],
         "upper": row["upper"],
-        "mark": "doubt" if row["doubt"] else "seen" if row["seen"] else "not_seen",
+        "mark": _mark(row),
         "approximate": row["interval_kind"] == "approximate",
         "size": math.sqrt(row["n"]) if n else 1.0,
         "source": row["source"],
     }
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if row["doubt"]:
+        return "doubt"
+    if not row["seen"]:
+        return "recalled"
+    return "digest" if row["level"] == "digest" else "read"
 
 
 def _rate(value: float, lower: float, upper: float) -> str:
@@ -244,7 +252,7 @@ def _plot(table: pd.DataFrame, y: alt.Y, title: str) -> alt.LayerChart:
     dash = alt.condition("datum.approximate", alt.value([3, 2]), alt.value([1, 0]))
     bars = studies.mark_rule(color=theme.INK).encode(x="lower:Q", x2="upper:Q", strokeDash=dash)
     size = alt.Size("size:Q", legend=None, scale=alt.Scale(range=[25, 190], zero=True))
-    hollow = alt.condition("datum.mark == 'seen'", alt.value(theme.ARM_COLORS["asct_cart"]), alt.value(theme.PAPER))
+    hollow = alt.condition("datum.mark == 'read'", alt.value(theme.ARM_COLORS["asct_cart"]), alt.value(theme.PAPER))
     points = (
         studies.transform_filter("datum.mark != 'doubt'")
         .mark_square(stroke=theme.ARM_COLORS["asct_cart"], opacity=1)
