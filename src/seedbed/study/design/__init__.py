@@ -9,18 +9,20 @@ and decides (`replicate`, `decisions`), and tabulates (`operating`, `curves`).
 >>> result.tables["operating_characteristics"]            # doctest: +SKIP
 """
 
-from seedbed.study.design.plan import Plan
+from seedbed.study.design.plan import Plan, changed
 from seedbed.study.design.plan import read as read_plan
 from seedbed.study.design.pool import PoolData, from_tables, read_runs
-from seedbed.study.design.work import Design, characterize, design, read, total_replicates
+from seedbed.study.design.work import Design, characterize, design, make_pool, read, total_replicates
 
 __all__ = [
     "Design",
     "Plan",
     "PoolData",
+    "changed",
     "characterize",
     "design",
     "from_tables",
+    "make_pool",
     "read",
     "read_plan",
     "read_runs",

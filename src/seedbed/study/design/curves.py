@@ -20,7 +20,7 @@ DAYS_PER_MONTH = 30.4375
 def pool_survival(plan: Plan, pool: PoolData) -> pd.DataFrame:
     """Return the survival of the endpoint by arm in the whole pool: arm, month, survival, lower, upper."""
     drawn = whole_pool(pool)
-    data = cut(observe(plan, pool, drawn, Handling.of_plan(plan)))
+    data = cut(observe(plan, pool, drawn, Handling.of_plan(plan).truth()))
     rows = []
     days = np.linspace(0, plan.final.follow_up_days, POINTS)
     for index, arm in enumerate(pool.arms):
@@ -39,7 +39,7 @@ def hazard_ratio_by_period(plan: Plan, pool: PoolData) -> pd.DataFrame:
     Columns: arm, from_month, to_month, hazard_ratio, lower, upper, events. The interval is that of the pool's size.
     """
     drawn = whole_pool(pool)
-    data = cut(observe(plan, pool, drawn, Handling.of_plan(plan)))
+    data = cut(observe(plan, pool, drawn, Handling.of_plan(plan).truth()))
     rows = []
     for index, arm in enumerate(pool.arms[1:], start=1):
         for start, stop in PERIODS_MONTHS:

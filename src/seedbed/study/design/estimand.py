@@ -27,8 +27,9 @@ class Handling:
     strategies: Mapping[str, str]
     population: str = "randomized"
     clock: str = "randomization"
-    stratum_known: bool = False
-    """Whether principal strata are known from all arms of the pool (the truth) or only from the own arm."""
+    omniscient: bool = False
+    """The simulator's view: principal strata are known from all arms, and whoever has no event is known to be free
+    of it to the end of follow-up, not only to the last assessment."""
 
     @classmethod
     def of_plan(cls, plan: Plan) -> Handling:
@@ -36,8 +37,8 @@ class Handling:
         return cls(dict(plan.estimand.intercurrent_events))
 
     def truth(self) -> Handling:
-        """Return the same handling as the simulator can do it, knowing all arms."""
-        return replace(self, stratum_known=True)
+        """Return the same handling as the simulator can do it, knowing all arms and days."""
+        return replace(self, omniscient=True)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def observe(plan: Plan, pool: PoolData, drawn: Draw, handling: Handling) -> Reco
             if strategy == "while_on_treatment":
                 competing = np.minimum(competing, np.where(day < event_day, day, np.inf))
         elif strategy == "principal_stratum":
-            included &= ~_in_any_arm(pool.courses, name, drawn, known=handling.stratum_known)
+            included &= ~_in_any_arm(pool.courses, name, drawn, known=handling.omniscient)
     return _on_clock(plan, course, drawn, handling, (event_day, other_cause, competing, censored, included))
 
 
@@ -196,7 +197,7 @@ def _on_clock(
     if handling.population == "treated" or handling.clock == "treatment":
         included = included & np.isfinite(treated) & (treated <= event_day) & (treated <= censored)
     delay = np.where(included, treated, 0.0) if handling.clock == "treatment" else np.zeros(event_day.shape)
-    by_visit = plan.estimand.endpoint != "os"
+    by_visit = plan.estimand.endpoint != "os" and not handling.omniscient
     return Record(
         event_day,
         other_cause,

@@ -13,6 +13,8 @@ from seedbed import library
 from seedbed.documents import Content, Document, load, parse
 from seedbed.errors import ContentError, Problem, unknown
 
+Words = str | dict[Literal["en", "zh"], str]
+"""A text, in one language or in both."""
 Strategy = Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "principal_stratum"]
 TIME_ENDPOINTS = ("pfs", "efs", "os")
 INTERCURRENT_EVENTS = ("cart_not_infused", "transplant_not_done", "next_therapy", "allograft")
@@ -26,7 +28,7 @@ class Arm(Content):
     pool_arm: str
     role: Literal["experimental", "control"]
     ratio: int = Field(default=1, ge=1, le=5)
-    describes: str = ""
+    title: Words = ""
 
 
 class Pool(Content):
@@ -38,6 +40,7 @@ class Pool(Content):
     seed: int = Field(default=1, ge=0)
     follow_up_days: float = Field(default=1100, gt=0)
     ensemble: str | None = None
+    selected_only: bool = Field(default=False, description="keep subjects whom every arm's selection would take")
 
     @model_validator(mode="after")
     def _one_source(self) -> Pool:
@@ -100,7 +103,7 @@ class Naive(Content):
     """Another way to handle the intercurrent events, whose answer is compared with the target's."""
 
     id: str
-    describes: str
+    describes: Words
     intercurrent_events: dict[str, Strategy] = Field(default_factory=dict)
     population: Literal["randomized", "treated"] = "randomized"
     clock: Literal["randomization", "treatment"] = "randomization"
@@ -109,8 +112,8 @@ class Naive(Content):
 class Estimand(Content):
     """The five attributes of ICH E9(R1)."""
 
-    population: str
-    treatments: str
+    population: Words
+    treatments: Words
     endpoint: Literal["pfs", "efs", "os"] = "pfs"
     intercurrent_events: dict[str, Strategy]
     summary: Literal["hazard_ratio", "rmst_difference", "survival_difference"]
@@ -123,7 +126,7 @@ class CoPrimary(Content):
 
     endpoint: str
     column: str
-    describes: str = ""
+    describes: Words
     counts: tuple[str, ...] = ()
     at_least: float | None = None
     day: float = Field(ge=0)
@@ -207,10 +210,10 @@ class Replicates(Content):
 class Synopsis(Content):
     """Words for the protocol synopsis that no other part of the plan holds."""
 
-    rationale: str
-    objective: str
-    eligibility: tuple[str, ...] = Field(min_length=1)
-    safety: str
+    rationale: Words
+    objective: Words
+    eligibility: tuple[Words, ...] = Field(min_length=1)
+    safety: Words
 
 
 class Plan(Content):
@@ -218,8 +221,8 @@ class Plan(Content):
 
     kind: Literal["design"]
     id: str
-    title: str
-    question: str
+    title: Words
+    question: Words
     pool: Pool
     arms: tuple[Arm, ...] = Field(min_length=2)
     subjects: int = Field(ge=20, le=5000)
@@ -268,6 +271,22 @@ def read(name_or_path: str | Path) -> Plan:
     if problems:
         raise ContentError(problems)
     return plan
+
+
+def changed(
+    plan: Plan, *, pool: Path | None = None, pool_subjects: int | None = None, replicates: int | None = None
+) -> Plan:
+    """Return a plan with another pool, another size of it, or fewer replicates in the same proportions."""
+    source = plan.pool
+    if pool is not None:
+        source = source.model_copy(update={"runs": (str(pool),), "protocol": None})
+    if pool_subjects is not None:
+        source = source.model_copy(update={"subjects": pool_subjects})
+    counts = plan.replicates
+    if replicates is not None:
+        by_size = max(20, round(counts.by_size * replicates / counts.main))
+        counts = counts.model_copy(update={"main": replicates, "by_size": by_size})
+    return plan.model_copy(update={"pool": source, "replicates": counts})
 
 
 def one_control(plan: Plan, document: Document) -> Iterator[Problem]:

@@ -120,6 +120,8 @@ def from_tables(
         )
     arms = (plan.control, *plan.experimental)
     _arms_exist(endpoints, [arm.pool_arm for arm in arms])
+    if plan.pool.selected_only:
+        endpoints = _selected(endpoints, [arm.pool_arm for arm in arms])
     kept = _shared_subjects(endpoints, [arm.pool_arm for arm in arms])
     parts = [_arm_courses(plan, arm.pool_arm, events, endpoints, kept) for arm in arms]
     stacked = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
@@ -153,6 +155,14 @@ def _shared_subjects(endpoints: pd.DataFrame, arms: Sequence[str]) -> NDArray[np
     if shared.size < 50:
         raise RunError(f"{shared.size} subjects stand in every arm of the pool; it needs the same patients in all arms")
     return shared
+
+
+def _selected(endpoints: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """Return the subjects whom the selection of every arm would take."""
+    _column_exists("selected", endpoints)
+    mine = endpoints[endpoints["arm"].isin(list(arms))]
+    refused = mine.loc[~mine["selected"].astype(bool), "subject"]
+    return endpoints[~endpoints["subject"].isin(refused)]
 
 
 def _covariates(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +273,7 @@ def _read_table(folder: Path, name: str, plan: Plan) -> pd.DataFrame:
         wanted = {rate.column for rate in plan.co_primary}
         if plan.estimand.no_response_by:
             wanted.add(plan.estimand.no_response_by.column)
-        return _read_columns(path, ["subject", "arm", *sorted(wanted)])
+        return _read_columns(path, ["subject", "arm", "selected", *sorted(wanted)])
     return _read_columns(path, ["subject", "parameter_set", *(f.covariate for f in plan.stratification.factors)])
 
 
