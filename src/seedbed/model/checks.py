@@ -234,7 +234,7 @@ class EveryParameterHasASource(Check):
                 return f'{parameter.id}.source: unknown study "{study}"{near}'
             return None
 
-        cure = "give source {study, location, how} or assumed {reason, range}; studies stand in references.yaml"
+        cure = "give source {study, location, how}, from library/references/models.yaml, or assumed {reason, range}"
         return _parameter_problems(model, judge, cure=cure)
 
 

@@ -89,7 +89,7 @@ def _mechanism(folder: Path, name: str) -> Mechanism:
 
 def _references(path: Path) -> dict[str, Reference]:
     """Return the library's references, and those beside the model where it stands elsewhere."""
-    files: Iterable[Path] = (library.path("models") / "references.yaml", path.parent / "references.yaml")
+    files: Iterable[Path] = (library.path("references/models.yaml"), path.parent / "references.yaml")
     found: dict[str, Reference] = {}
     for file in files:
         if file.exists():
