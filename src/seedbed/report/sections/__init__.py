@@ -1,0 +1,1 @@
+"""The sections of the report of a run: each a function of the run, its words and its arms."""

@@ -1,0 +1,210 @@
+"""The headline panel, survival, response and tumor burden."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from seedbed.report import charts, contrasts, summary, theme
+from seedbed.report.blocks import Block, Figure, Notice, Paragraph, Section, Table, Tile, Tiles
+from seedbed.report.setting import Setting
+from seedbed.report.summary import MONTH
+from seedbed.report.wording import data_table, endpoint, estimate, joined, points, signed
+
+HEADLINES: tuple[tuple[str, float | None], ...] = (
+    ("best_complete_response", None),
+    ("pfs", 730.0),
+    ("os", 730.0),
+    ("non_relapse_mortality", 365.0),
+    ("crs_grade_3", None),
+    ("icans_grade_3", None),
+    ("anc_engraftment", None),
+    ("days_anc_below_0_5", None),
+)
+"""The endpoints of the headline panel; a landmark beyond the follow-up gives way to the latest one reached."""
+SURVIVAL_NAMES = ("pfs", "os")
+RESPONSE_COLUMNS = ("response_d28", "response_d90", "response_d180", "best_response")
+RESPONSE_LEVELS = ("sCR", "CR", "CRu", "VGPR", "PR", "MR", "SD", "PD", "NE")
+TUMOR = "tumor_total"
+DETECTION_LIMITS = ((1e9, "tumor.imaging_limit"), (1e6, "tumor.mrd_limit"))
+"""About 1 mL of viable tumor for imaging; one cell in a million of about 1e12 nucleated marrow cells for MRD."""
+
+
+def headline(setting: Setting) -> Section:
+    """Return the key results, each with its interval, and a statement of how sure they are."""
+    t = setting.t
+    tiles = [tile for name, time in HEADLINES if (tile := _tile(setting, name, time)) is not None]
+    blocks: list[Block] = [Tiles(tuple(tiles)), _sureness(setting)]
+    return Section("headline", t("headline.title"), tuple(blocks))
+
+
+def _tile(setting: Setting, name: str, time_days: float | None) -> Tile | None:
+    run, t = setting.run, setting.t
+    time_days = _reached(setting, name, time_days)
+    rows = {arm: summary.estimate(run, arm, name, time_days) for arm in run.arms}
+    known = {arm: row for arm, row in rows.items() if row is not None and pd.notna(row["estimate"])}
+    if not known:
+        return None
+    lines = tuple((setting.arms.colors[arm], setting.arms.labels[arm], *estimate(t, row)) for arm, row in rows.items())
+    return Tile(endpoint(t, name, time_days), lines, _difference_note(setting, name, time_days))
+
+
+def _reached(setting: Setting, name: str, time_days: float | None) -> float | None:
+    """Return the landmark, or the latest one before it for which some arm has an estimate."""
+    if time_days is None:
+        return None
+    rows = setting.run.summary
+    known = rows.loc[(rows["endpoint"] == name) & rows["estimate"].notna(), "time_days"].dropna().astype(float)
+    return float(known[known <= time_days].max()) if (known <= time_days).any() else time_days
+
+
+def _difference_note(setting: Setting, name: str, time_days: float | None) -> str:
+    """Return the paired difference of the first two arms, where the outcome is one that arms are compared by."""
+    run, t = setting.run, setting.t
+    wanted = [o for o in contrasts.available(run) if o.endpoint == name and o.time_days == time_days and o.is_rate]
+    if len(run.arms) < 2 or not wanted:
+        return ""
+    table = contrasts.differences(run, (run.arms[0], run.arms[1]), wanted)
+    if table.empty:
+        return ""
+    row = table.iloc[0]
+    bounds = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
+    return t("headline.difference", difference=points(t, row["difference"]), interval=bounds)
+
+
+def _sureness(setting: Setting) -> Notice:
+    t, n = setting.t, setting.run.subjects["subject"].nunique()
+    if setting.is_calibrated:
+        return Notice(
+            t("headline.sure_title"), t("headline.sure_calibrated", n=t.count(n), name=setting.run.ensemble), ""
+        )
+    return Notice(t("headline.sure_title"), t("headline.sure_uncalibrated", n=t.count(n)), "warn")
+
+
+def survival(setting: Setting) -> Section:
+    """Return Kaplan-Meier curves of progression-free and overall survival."""
+    run, t = setting.run, setting.t
+    blocks: list[Block] = [Paragraph(t("survival.text"))]
+    blocks += [_survival_figure(setting, name) for name in SURVIVAL_NAMES if f"{name}_days" in run.endpoints]
+    return Section("survival", t("survival.title"), tuple(blocks))
+
+
+def _survival_figure(setting: Setting, name: str) -> Figure:
+    run, t, arms = setting.run, setting.t, setting.arms
+    curves, at_risk = summary.survival(run, name)
+    described = joined(t, [_survival_words(setting, name, arm) for arm in run.arms])
+    at_ticks = arms.named(_at_ticks(curves, at_risk))
+    columns = {
+        "arm_name": (t("axis.arm"), str),
+        "time": (t("axis.months"), t.count),
+        "n": (t("number.n"), t.count),
+        "events": (t("number.events"), t.count),
+        "censored": (t("number.censored"), t.count),
+        "estimate": (t("number.estimate"), lambda share: t.percent(share, 1)),
+        "lower": (t("number.lower"), lambda share: t.percent(share, 1)),
+        "upper": (t("number.upper"), lambda share: t.percent(share, 1)),
+    }
+    chart = charts.survival(curves, at_risk, t, arms, description=described)
+    title = t("survival.figure", endpoint=t(f"endpoint.{name}"))
+    return Figure(title, chart, described, data_table(at_ticks, columns), t(f"survival_note.{name}"))
+
+
+def _at_ticks(curves: pd.DataFrame, at_risk: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for arm, rows in at_risk.groupby("arm", sort=False):
+        curve = curves[curves["arm"] == arm].drop(columns="arm").sort_values("time")
+        times = rows.assign(time=rows["time"].astype(float))
+        parts.append(pd.merge_asof(times, curve, on="time"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _survival_words(setting: Setting, name: str, arm: str) -> str:
+    run, t = setting.run, setting.t
+    time_days = _reached(setting, name, 730.0)
+    value, bounds = estimate(t, summary.estimate(run, arm, name, time_days))
+    median, median_bounds = estimate(t, summary.estimate(run, arm, f"{name}_median"))
+    median_words = (
+        t("survival.median", value=median, interval=median_bounds) if median_bounds else t("survival.no_median")
+    )
+    months = round((time_days or 0) / MONTH)
+    label = setting.arms.labels[arm]
+    return t("survival.in_words", arm=label, months=months, value=value, interval=bounds, median=median_words)
+
+
+def response(setting: Setting) -> Section:
+    """Return the shares of responses at each assessment and of the best response."""
+    run, t, arms = setting.run, setting.t, setting.arms
+    groups = {column: t(f"response_at.{column}") for column in RESPONSE_COLUMNS if column in run.endpoints}
+    levels = {level: t(f"response_level.{level}") for level in RESPONSE_LEVELS}
+    table = summary.share_table(run, tuple(groups), RESPONSE_LEVELS, missing="NE")
+    table = table[table["n"] > 0]
+    described = joined(t, [_response_words(setting, arm) for arm in run.arms])
+    chart = charts.stacked_shares(
+        table, t, arms, groups=groups, levels=levels, colors=theme.RESPONSE_COLORS, description=described
+    )
+    shown = _share_words(setting, table, groups, levels)
+    figure = Figure(t("response.figure"), chart, described, shown, t("response.note"))
+    return Section("response", t("response.title"), (Paragraph(t("response.text")), figure))
+
+
+def _share_words(setting: Setting, table: pd.DataFrame, groups: dict[str, str], levels: dict[str, str]) -> Table:
+    t = setting.t
+    frame = setting.arms.named(table)
+    frame = frame.assign(group=frame["column"].map(groups), word=frame["level"].map(levels))
+    columns = {
+        "group": (t("axis.assessment"), str),
+        "arm_name": (t("axis.arm"), str),
+        "word": (t("axis.level"), str),
+        "n": (t("axis.n"), t.count),
+        "of": (t("axis.of"), t.count),
+        "share": (t("axis.share"), lambda share: t.percent(share, 1)),
+    }
+    return data_table(frame, columns, n_text=3)
+
+
+def _response_words(setting: Setting, arm: str) -> str:
+    run, t = setting.run, setting.t
+    complete, bounds = estimate(t, summary.estimate(run, arm, "best_complete_response"))
+    overall, overall_bounds = estimate(t, summary.estimate(run, arm, "best_overall_response"))
+    values = {"complete": complete, "bounds": bounds, "overall": overall, "overall_bounds": overall_bounds}
+    return t("response.in_words", arm=setting.arms.labels[arm], **values)
+
+
+def tumor(setting: Setting) -> Section:
+    """Return tumor burden over time on a log axis, down to the last cell."""
+    run, t, arms = setting.run, setting.t, setting.arms
+    title = t("tumor.title")
+    frame = summary.with_clock(run, "enrollment")
+    table = summary.bands(frame, [TUMOR], start=0.0, stop=float("inf")) if len(frame) else pd.DataFrame()
+    if table.empty:
+        return Section("tumor", title, (Paragraph(t("kinetics.nothing")),))
+    limits = [(value, t(key)) for value, key in DETECTION_LIMITS]
+    described = joined(t, [_tumor_words(setting, arm, rows) for arm, rows in table.groupby("arm", sort=False)])
+    cleared = summary.share_without(frame, TUMOR, below=1.0 / charts.CELLS_PER_UNIT)
+    chart = charts.tumor_burden(table, cleared, t, arms, limits=limits, description=described)
+    figure = Figure(t("tumor.figure"), chart, described, band_table(setting, table), t("tumor.note"))
+    return Section("tumor", title, (Paragraph(t("tumor.text")), figure))
+
+
+def _tumor_words(setting: Setting, arm: str, rows: pd.DataFrame) -> str:
+    t = setting.t
+    lowest = rows.loc[rows["q50"].idxmin()]
+    cells = lowest["q50"] * charts.CELLS_PER_UNIT
+    if cells < 1.0:
+        return t("tumor.in_words_none", arm=setting.arms.labels[arm], day=t.count(lowest["time"]))
+    depth = t("tumor.cells", n=t.significant(cells, 2))
+    return t("tumor.in_words", arm=setting.arms.labels[arm], cells=depth, day=t.count(lowest["time"]))
+
+
+def band_table(setting: Setting, table: pd.DataFrame) -> Table:
+    """Return the quantiles of a band chart as a table, thinned to at most 16 days an arm and observable."""
+    t = setting.t
+    thin = [rows.iloc[:: max(1, len(rows) // 16)] for _, rows in table.groupby(["arm", "observable"], sort=False)]
+    frame = setting.arms.named(pd.concat(thin, ignore_index=True))
+    frame = frame.assign(word=frame["observable"].map(lambda name: t(f"observable.{name}")))
+    columns = {
+        "word": (t("axis.quantity"), str),
+        "arm_name": (t("axis.arm"), str),
+        "time": (t("axis.day"), t.count),
+        **{name: (t(f"quantile.{name}"), t.significant) for name in summary.QUANTILES},
+    }
+    return data_table(frame, columns, n_text=2)

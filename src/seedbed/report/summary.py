@@ -1,0 +1,289 @@
+"""Read a run folder, and reduce its tables to the small tables that charts and sections draw from.
+
+Nothing here knows words or colors. Tables of subjects may be long; every table returned is short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from seedbed.analysis.survival import kaplan_meier
+from seedbed.errors import RunError
+from seedbed.trial import manifest as manifests
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q95": 0.95}
+PARAMETER_PREFIX = "parameter:"
+N_CURVE_POINTS = 180
+MONTH = 365.0 / 12
+"""Length of a month [day], so that 24 months are the 730 days of the summary's landmark."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds, read once.
+
+    ``endpoints`` has a row a subject and arm, without the subjects whose integration failed; ``subjects`` only
+    the covariates, without the drawn parameters; ``trajectories`` is empty where the run kept none.
+    """
+
+    folder: Path
+    manifest: manifests.Manifest
+    protocol: dict[str, Any]
+    population: dict[str, Any]
+    subjects: pd.DataFrame
+    endpoints: pd.DataFrame
+    events: pd.DataFrame
+    failures: pd.DataFrame
+    flow: pd.DataFrame
+    trajectories: pd.DataFrame
+    summary: pd.DataFrame
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        """The arms in the order of the protocol."""
+        present = [str(arm) for arm in self.endpoints["arm"].unique()]
+        declared = [arm for arm in self.protocol.get("arms", {}) if arm in present]
+        return tuple(declared + [arm for arm in present if arm not in declared])
+
+    @property
+    def ensemble(self) -> str | None:
+        """The name of the calibrated ensemble that was used, None before calibration."""
+        return self.manifest.request.ensemble
+
+    def arm(self, arm: str) -> pd.DataFrame:
+        """Return the endpoint rows of one arm."""
+        return self.endpoints[self.endpoints["arm"] == arm]
+
+    def has(self, element: str, arm: str) -> bool:
+        """Tell whether somebody in an arm was given ``"cart"`` or ``"stem_cell"``, by the stored day 0."""
+        return bool(self.arm(arm)[f"{element}_day"].notna().any())
+
+
+def read(run_folder: Path | str) -> Run:
+    """Return what a run folder holds.
+
+    Raises
+    ------
+    RunError
+        A file is missing or cannot be understood; the run may be unfinished.
+    """
+    folder = Path(run_folder)
+    manifest = manifests.read(folder)
+    endpoints = _table(folder, "endpoints")
+    return Run(
+        folder=folder,
+        manifest=manifest,
+        protocol=manifest.request.inputs["protocol"],
+        population=manifest.request.inputs["population"],
+        subjects=_covariates(folder),
+        endpoints=endpoints.assign(arm=endpoints["arm"].astype(str)),
+        events=_table(folder, "events"),
+        failures=_table(folder, "failures", needed=False),
+        flow=_flow(_table(folder, "flow", needed=False)),
+        trajectories=_table(folder, "trajectories", needed=False),
+        summary=_summary(folder),
+    )
+
+
+def _table(folder: Path, name: str, *, needed: bool = True, columns: list[str] | None = None) -> pd.DataFrame:
+    file = folder / f"{name}.parquet"
+    if not file.exists():
+        if needed:
+            raise RunError(f"{file}: missing; the run is unfinished, run the same command again to resume")
+        return pd.DataFrame()
+    return pd.read_parquet(file, columns=columns)
+
+
+def _covariates(folder: Path) -> pd.DataFrame:
+    file = folder / "subjects.parquet"
+    if not file.exists():
+        raise RunError(f"{file}: missing; the run is unfinished, run the same command again to resume")
+    names = [name for name in pq.read_schema(file).names if not name.startswith(PARAMETER_PREFIX)]
+    return pd.read_parquet(file, columns=names)
+
+
+def _flow(flow: pd.DataFrame) -> pd.DataFrame:
+    """Return the flow with the counts of all shards added, arms and steps in their order."""
+    if flow.empty:
+        return pd.DataFrame(columns=["arm", "step", "n"])
+    flow = flow.assign(arm=flow["arm"].astype(str), step=flow["step"].astype(str))
+    return flow.groupby(["arm", "step"], sort=False, as_index=False)["n"].sum()
+
+
+def _summary(folder: Path) -> pd.DataFrame:
+    file = folder / "summary.json"
+    if not file.exists():
+        raise RunError(f"{file}: missing; the run is unfinished, run the same command again to resume")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    rows = content["rows"] if isinstance(content, dict) else content
+    return pd.DataFrame(rows)
+
+
+def month_ticks(horizon_days: float) -> list[int]:
+    """Return about nine round months from 0 to a horizon [day], for axes and numbers at risk."""
+    months = horizon_days / MONTH
+    step = next((step for step in (1, 2, 3, 4, 6, 12, 24) if months / step <= 9), 60)
+    return list(range(0, int(months + 0.25) + 1, step))
+
+
+def survival(run: Run, endpoint: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the Kaplan-Meier curves of an endpoint and the numbers at risk.
+
+    Parameters
+    ----------
+    run : the run
+    endpoint : ``"pfs"``, ``"os"`` or ``"efs"``
+
+    Returns
+    -------
+    curves : arm, time [month], estimate, lower, upper (95 %), thinned to an even grid of times
+    at_risk : arm, time [month], n, events, censored; counted at the start of the time
+    """
+    horizon = float(run.endpoints[f"{endpoint}_days"].max())
+    ticks = month_ticks(horizon)
+    curves, risks = [], []
+    for arm in run.arms:
+        rows = run.arm(arm).dropna(subset=[f"{endpoint}_days"])
+        days, event = rows[f"{endpoint}_days"].to_numpy(float), rows[f"{endpoint}_event"].to_numpy(bool)
+        if len(days):
+            curves.append(_curve(days, event, horizon).assign(arm=arm))
+            risks.append(_at_risk(days, event, ticks).assign(arm=arm))
+    return pd.concat(curves, ignore_index=True), pd.concat(risks, ignore_index=True)
+
+
+def _curve(days: np.ndarray, event: np.ndarray, horizon: float) -> pd.DataFrame:
+    curve = kaplan_meier(days, event)
+    grid = np.linspace(0.0, min(horizon, curve.last_time), N_CURVE_POINTS)
+    index = np.searchsorted(curve.time, grid, side="right") - 1
+    columns = {name: np.where(index < 0, 1.0, getattr(curve, name)[index]) for name in ("survival", "lower", "upper")}
+    return pd.DataFrame({"time": grid / MONTH, **columns}).rename(columns={"survival": "estimate"})
+
+
+def _at_risk(days: np.ndarray, event: np.ndarray, months: Sequence[int]) -> pd.DataFrame:
+    rows = [
+        (month, int((days >= month * MONTH).sum()), int(((days < month * MONTH) & event).sum())) for month in months
+    ]
+    table = pd.DataFrame(rows, columns=["time", "n", "events"])
+    return table.assign(censored=len(days) - table["n"] - table["events"])
+
+
+def shares(values: pd.Series, levels: Iterable[Any]) -> pd.DataFrame:
+    """Return how many of the known values fall on each level: level, n, of, share."""
+    known = values.dropna()
+    counts = known.value_counts()
+    table = pd.DataFrame([(level, int(counts.get(level, 0))) for level in levels], columns=["level", "n"])
+    return table.assign(of=len(known), share=table["n"] / max(len(known), 1))
+
+
+def share_table(run: Run, columns: Sequence[str], levels: Iterable[Any], *, missing: str | None = None) -> pd.DataFrame:
+    """Return the shares of several columns, a row per arm, column and level: arm, column, level, n, of, share.
+
+    `missing` is the level on which subjects without a value count; by default they are left out.
+    """
+    levels = tuple(levels)
+    parts = [
+        shares(_filled(run.arm(arm)[column], missing), levels).assign(arm=arm, column=column)
+        for arm in run.arms
+        for column in columns
+        if column in run.endpoints and run.arm(arm)[column].notna().any()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _filled(column: pd.Series, missing: str | None) -> pd.Series:
+    return column if missing is None else column.astype("string").fillna(missing)
+
+
+def with_clock(run: Run, clock: str) -> pd.DataFrame:
+    """Return the trajectories with the column ``time``: days from a subject's own stem cells, cells or enrollment.
+
+    Parameters
+    ----------
+    clock : ``"stem_cell"``, ``"cart"`` or ``"enrollment"``; subjects without that day 0 are left out
+    """
+    frame = run.trajectories
+    if frame.empty or clock == "enrollment":
+        return frame.assign(time=frame["day"]) if len(frame) else frame
+    zero = run.endpoints[["subject", "arm", f"{clock}_day"]].rename(columns={f"{clock}_day": "zero"})
+    merged = frame.assign(arm=frame["arm"].astype(str)).merge(zero, on=["subject", "arm"], how="inner")
+    return merged.assign(time=(merged["day"] - merged["zero"]).round()).dropna(subset=["time"])
+
+
+def bands(frame: pd.DataFrame, observables: Sequence[str], *, start: float, stop: float) -> pd.DataFrame:
+    """Return the spread between subjects of observables over time.
+
+    Parameters
+    ----------
+    frame : trajectories with a column ``time`` [day], as `with_clock` returns
+    start, stop : window [day]; a time seen in fewer than half of the subjects of an arm is left out
+
+    Returns
+    -------
+    DataFrame : arm, observable, time, q05, q25, q50, q75, q95, n
+    """
+    inside = frame[frame["time"].between(start, stop)] if len(frame) else frame
+    parts = []
+    for arm, rows in inside.groupby("arm", sort=False, observed=True) if len(inside) else ():
+        needed = rows["subject"].nunique() / 2
+        for observable in observables:
+            if observable in rows:
+                table = _quantiles(rows, observable)
+                parts.append(table[table["n"] >= needed].assign(arm=str(arm), observable=observable))
+    columns = ["arm", "observable", "time", *QUANTILES, "n"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _quantiles(rows: pd.DataFrame, observable: str) -> pd.DataFrame:
+    groups = rows.groupby("time")[observable]
+    table = groups.quantile(list(QUANTILES.values())).unstack()
+    table.columns = list(QUANTILES)
+    return table.assign(n=groups.count()).reset_index()
+
+
+def share_without(frame: pd.DataFrame, observable: str, *, below: float) -> pd.DataFrame:
+    """Return the share of subjects in whom an observable lies below a value over time: arm, time [day], share, n."""
+    parts = []
+    for arm, rows in frame.groupby("arm", sort=False, observed=True) if len(frame) else ():
+        known = rows.dropna(subset=[observable])
+        under = (known[observable] < below).groupby(known["time"])
+        table = pd.DataFrame({"share": under.mean(), "n": under.size()}).reset_index()
+        parts.append(table[table["n"] >= rows["subject"].nunique() / 2].assign(arm=str(arm)))
+    columns = ["arm", "time", "share", "n"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def cumulative_share(run: Run, column: str, *, until: float, arms: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the share of an arm that has reached an event by each day: arm, time [day], share, n.
+
+    A subject whose day is missing has not reached it; the denominator is everybody in the arm who was given stem
+    cells or, where an arm has none, CAR-T cells.
+    """
+    days = np.arange(0.0, until + 1.0)
+    parts = []
+    for arm in arms or run.arms:
+        rows = run.arm(arm)
+        given = rows["stem_cell_day"].notna() if run.has("stem_cell", arm) else rows["cart_day"].notna()
+        reached = np.sort(rows.loc[given, column].dropna().to_numpy(float))
+        if given.any() and len(reached):
+            share = np.searchsorted(reached, days, side="right") / int(given.sum())
+            parts.append(pd.DataFrame({"arm": arm, "time": days, "share": share, "n": int(given.sum())}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "time", "share", "n"])
+
+
+def estimate(run: Run, arm: str, endpoint: str, time_days: float | None = None) -> pd.Series | None:
+    """Return one row of the summary, or None where the run has none; a time matches within half a month."""
+    rows = run.summary
+    rows = rows[(rows["arm"] == arm) & (rows["endpoint"] == endpoint)]
+    if time_days is not None:
+        near = (rows["time_days"].astype(float) - time_days).abs()
+        rows = rows.loc[near[near <= MONTH / 2].sort_values().index]
+    return rows.iloc[0] if len(rows) else None

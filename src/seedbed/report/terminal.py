@@ -1,0 +1,77 @@
+"""The table that `seedbed run` prints at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from seedbed.report import catalogue, summary
+from seedbed.report.catalogue import Catalogue
+from seedbed.report.naming import arm_name
+from seedbed.report.summary import Run
+from seedbed.report.wording import endpoint, estimate, words
+
+ROWS: tuple[tuple[str, float | None], ...] = (
+    ("best_overall_response", None),
+    ("best_complete_response", None),
+    ("pfs", 365.0),
+    ("pfs", 730.0),
+    ("os", 365.0),
+    ("os", 730.0),
+    ("non_relapse_mortality", 365.0),
+    ("crs_any", None),
+    ("crs_grade_3", None),
+    ("icans_grade_3", None),
+    ("infection_grade_3", None),
+    ("anc_engraftment", None),
+    ("platelet_engraftment", None),
+    ("days_anc_below_0_5", None),
+    ("cart_cmax", None),
+    ("cart_tmax", None),
+    ("il6_peak", None),
+)
+"""What the table shows, where the run has it."""
+
+
+def terminal(run_folder: Path | str, language: str = "en") -> RenderableType:
+    """Return the key results of a run folder as a table for the terminal.
+
+    Parameters
+    ----------
+    run_folder : folder that `seedbed run` wrote
+    language : ``"en"`` or ``"zh"``
+
+    Raises
+    ------
+    RunError
+        The folder is no finished run.
+    """
+    t, run = catalogue.load(language), summary.read(run_folder)
+    title = words(run.protocol.get("title") or run.protocol.get("id", ""), t)
+    table = Table(title=title, title_style="bold", title_justify="left", header_style="bold", pad_edge=False, box=None)
+    table.add_column(t("axis.endpoint"))
+    for arm in run.arms:
+        table.add_column(arm_name(run, arm, t), justify="right")
+    for name, time_days in ROWS:
+        cells = [_cell(run, arm, name, time_days, t) for arm in run.arms]
+        if any(cells):
+            table.add_row(endpoint(t, name, time_days), *(cell or t("format.missing") for cell in cells))
+    return Group(table, Text(_caption(run, t), style="dim"))
+
+
+def _cell(run: Run, arm: str, name: str, time_days: float | None, t: Catalogue) -> str:
+    row = summary.estimate(run, arm, name, time_days)
+    if row is None or row["estimate"] is None or row["estimate"] != row["estimate"]:
+        return ""
+    value, bounds = estimate(t, row)
+    return t("terminal.cell", value=value, interval=bounds) if bounds else value
+
+
+def _caption(run: Run, t: Catalogue) -> str:
+    n = t.count(run.subjects["subject"].nunique())
+    done = t("terminal.caption", n=n, seed=run.manifest.request.seed, failed=t.count(run.manifest.n_failed))
+    state = "" if run.ensemble else " " + t("terminal.uncalibrated")
+    return f"{done}{state}\n{t('page.purpose')}"

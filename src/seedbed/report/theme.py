@@ -1,0 +1,106 @@
+"""Colors, fonts and sizes that all charts share, so that an arm looks the same wherever it is drawn.
+
+The arm colors are those of Okabe and Ito, which readers with any common color blindness can tell apart and which
+differ in lightness when printed in gray. Grades and responses use one ordered scale each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import altair as alt
+import pandas as pd
+
+from seedbed.report.catalogue import Catalogue
+
+WIDE = 780
+HALF = 365
+HEIGHT = 260
+
+INK = "#1b2733"
+MUTED = "#5b6875"
+RULE = "#d5dbe1"
+PAPER = "#ffffff"
+HIT = "#2a6f5e"
+MISS = "#b3261e"
+
+ARM_COLORS = {"asct_cart": "#0072b2", "cart": "#d55e00", "asct": "#009e73", "neither": "#6b7580"}
+FURTHER_COLORS = ("#cc79a7", "#e69f00", "#56b4e9", "#7b4fa3", "#8c6d31", "#1b2733", "#a6761d", "#4d9de0")
+GRADE_COLORS = {0: "#e9edf1", 1: "#fbe3c0", 2: "#f5b26b", 3: "#dd6b3d", 4: "#a3301f", 5: "#4a1019"}
+RESPONSE_COLORS = {
+    "sCR": "#08306b",
+    "CR": "#08519c",
+    "CRu": "#2f79b5",
+    "VGPR": "#4f9bcb",
+    "PR": "#8cc0de",
+    "MR": "#c6dbef",
+    "SD": "#d5dbe1",
+    "PD": "#e08214",
+    "NE": "#f1f3f5",
+}
+FONTS = {
+    "en": "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif",
+    "zh": "'PingFang SC', 'Hiragino Sans GB', 'Microsoft YaHei', 'Source Han Sans SC', 'Noto Sans CJK SC', "
+    "'WenQuanYi Micro Hei', sans-serif",
+}
+AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The arms of a report in their order, each with the name and the color it has in every chart."""
+
+    labels: dict[str, str]
+    colors: dict[str, str]
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str]) -> Arms:
+        """Return arms from their names; the arms of the square have fixed colors, others the next free one."""
+        further = iter(FURTHER_COLORS * (1 + len(labels) // len(FURTHER_COLORS)))
+        colors = {arm: ARM_COLORS.get(arm) or next(further) for arm in labels}
+        return cls(dict(labels), colors)
+
+    def scale(self, present: Iterable[str]) -> alt.Scale:
+        """Return the color scale of the arms that a table holds, in the order of the report."""
+        there = set(present)
+        shown = [arm for arm in self.labels if arm in there]
+        return alt.Scale(domain=[self.labels[arm] for arm in shown], range=[self.colors[arm] for arm in shown])
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table with the column ``arm_name``."""
+        return table.assign(arm_name=table["arm"].map(self.labels))
+
+
+def finish(chart: AnyChart, t: Catalogue, *, description: str = "") -> AnyChart:
+    """Return a chart with the fonts, axes and legends of the report, and a text for screen readers.
+
+    The chart is changed in place: a copy of a composed chart costs a quarter of a second.
+    """
+    chart.config = config(t.language)
+    if description:
+        chart.description = description
+    return chart
+
+
+def config(language: str) -> dict[str, object]:
+    """Return the configuration of all charts in a language."""
+    font = FONTS[language]
+    label = {"labelFont": font, "titleFont": font, "labelFontSize": 11, "titleFontSize": 11.5}
+    quiet = {"labelColor": INK, "titleColor": MUTED, "titleFontWeight": 500}
+    symbols = {"symbolType": "square", "symbolSize": 110, "symbolOpacity": 1, "columnPadding": 16, "offset": 10}
+    top = {"orient": "top", "direction": "horizontal", "labelLimit": 320, "titleLimit": 320}
+    lines = {"gridColor": "#edf0f3", "domainColor": MUTED, "tickColor": MUTED, "tickSize": 4}
+    return {
+        "background": PAPER,
+        "font": font,
+        "padding": 6,
+        "view": {"stroke": None},
+        "axis": {**label, **quiet, **lines, "labelPadding": 4, "titlePadding": 8, "labelLimit": 320},
+        "legend": {**label, **quiet, **top, **symbols},
+        "header": {**label, **quiet, "labelFontWeight": 600, "labelLimit": 400},
+        "text": {"font": font, "fontSize": 11, "color": INK},
+        "title": {"font": font, "fontSize": 12.5, "fontWeight": 600, "color": INK, "anchor": "start", "frame": "group",
+                  "offset": 8},
+    }  # fmt: skip

@@ -1,0 +1,97 @@
+"""Every chart compiles to SVG without a word of warning, in both languages, and shows what its table holds."""
+
+import re
+
+import pytest
+import vl_convert
+
+from seedbed import protocol
+from seedbed.report import charts, run_report, summary, theme
+from seedbed.report.blocks import Figure
+from seedbed.report.catalogue import load
+from seedbed.report.setting import Setting
+
+
+def figures(run, language):
+    setting = Setting.of(run, load(language), run_report.published.of_protocol(protocol.read_resolved(run.protocol)))
+    sections = run_report.sections(setting, protocol.read_resolved(run.protocol))
+    return {block.title: block for section in sections for block in section.blocks if isinstance(block, Figure)}
+
+
+@pytest.fixture(scope="session")
+def english(square_run):
+    return figures(square_run, "en")
+
+
+@pytest.fixture(scope="session")
+def chinese(run):
+    return figures(run, "zh")
+
+
+def test_a_run_has_all_its_figures(english, chinese):
+    assert len(english) == 14
+    assert len(chinese) == 13  # the square needs four arms
+
+
+def compiled(figure, capfd):
+    svg = vl_convert.vegalite_to_svg(figure.chart.to_dict(validate=True))
+    assert capfd.readouterr() == ("", "")
+    return svg
+
+
+def test_charts_compile_without_warnings_in_english(english, capfd):
+    for figure in english.values():
+        assert compiled(figure, capfd).startswith("<svg")
+
+
+def test_charts_compile_without_warnings_in_chinese(chinese, capfd):
+    for figure in chinese.values():
+        svg = compiled(figure, capfd)
+        assert re.search("[一-鿿]", svg)
+        assert "undefined" not in svg
+        assert "NaN" not in svg
+
+
+def test_every_figure_is_told_in_words(english, chinese):
+    for figure in (*english.values(), *chinese.values()):
+        assert len(figure.description) > 20
+        assert figure.chart.to_dict(validate=False)["description"] == figure.description
+
+
+def test_arms_keep_their_color_in_every_chart(english):
+    for figure in english.values():
+        spec = str(figure.chart.to_dict(validate=False))
+        for domain, colors in re.findall(r"'domain': (\[[^\]]*\]), 'range': (\[[^\]]*\])", spec):
+            if "ASCT alone" in domain:
+                assert theme.ARM_COLORS["asct"] in colors
+
+
+def test_colors_differ_and_repeat_only_when_they_run_out():
+    arms = theme.Arms.of({f"arm_{i}": str(i) for i in range(6)} | {"cart": "c"})
+    assert len(set(arms.colors.values())) == 7
+    assert arms.colors["cart"] == theme.ARM_COLORS["cart"]
+
+
+def test_numbers_at_risk_stand_under_the_curve(run, capfd):
+    t = load("en")
+    arms = Setting.of(run, t).arms
+    chart = charts.survival(*summary.survival(run, "pfs"), t, arms)
+    svg = vl_convert.vegalite_to_svg(chart.to_dict())
+    assert ">120<" in svg
+    assert "Number at risk" in svg
+    capfd.readouterr()
+
+
+def test_tumor_cells_are_drawn_down_to_none(run):
+    t = load("en")
+    frame = summary.with_clock(run, "enrollment")
+    bands = summary.bands(frame, ["tumor_total"], start=0, stop=1e9)
+    assert charts._log_cells(bands["q05"]).min() == charts.NO_CELLS
+    spec = charts.tumor_burden(
+        bands,
+        summary.share_without(frame, "tumor_total", below=1e-9),
+        t,
+        Setting.of(run, t).arms,
+        limits=[(1e6, "MRD")],
+    )
+    assert "none" in vl_convert.vegalite_to_svg(spec.to_dict())

@@ -1,0 +1,89 @@
+"""Evidence: exact. Pseudo-values against Kaplan-Meier and its variance, paired differences and the square by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbed.analysis.survival import kaplan_meier
+from seedbed.report import contrasts
+from seedbed.report.contrasts import Outcome
+
+
+def censored_times(n=400, seed=3):
+    rng = np.random.default_rng(seed)
+    event_time, censor_time = np.ceil(rng.exponential(300, n)), np.ceil(rng.uniform(100, 900, n))
+    return np.minimum(event_time, censor_time), event_time <= censor_time
+
+
+def test_milestone_values_average_to_kaplan_meier_with_greenwoods_error():
+    days, event = censored_times()
+    values = contrasts.milestone_values(days, event, 250.0)
+    estimate = kaplan_meier(days, event).at(250.0)
+    assert values.mean() == pytest.approx(estimate.value, abs=1e-12)
+    assert values.std(ddof=0) / np.sqrt(len(days)) == pytest.approx(estimate.standard_error, rel=1e-9)
+
+
+def test_milestone_values_are_zero_or_one_without_censoring():
+    days = np.array([5.0, 20.0, 40.0, 80.0])
+    values = contrasts.milestone_values(days, np.ones(4, bool), 30.0)
+    assert values == pytest.approx([0, 0, 1, 1], abs=1e-12)
+
+
+def test_milestone_beyond_follow_up_is_unknown():
+    values = contrasts.milestone_values(np.array([5.0, 20.0]), np.array([True, False]), 30.0)
+    assert np.isnan(values).all()
+
+
+def test_difference_agrees_with_the_summary(run):
+    table = contrasts.differences(run, ("asct_cart", "cart"), contrasts.available(run))
+    row = table[(table["endpoint"] == "best_complete_response")].iloc[0]
+    one, other = (run.arm(arm)["best_response"].eq("CR").mean() for arm in ("asct_cart", "cart"))
+    assert row["difference"] == pytest.approx(one - other)
+    assert row["lower"] < row["difference"] < row["upper"]
+
+
+def test_pairing_is_exact_for_two_by_two_counts(run):
+    table = contrasts.differences(run, ("asct_cart", "cart"), [Outcome("best_complete_response")])
+    a, b = (run.arm(arm).set_index("subject")["best_response"].eq("CR") for arm in ("asct_cart", "cart"))
+    only_a, only_b, n = int((a & ~b).sum()), int((~a & b).sum()), len(a)
+    variance = (only_a + only_b - (only_a - only_b) ** 2 / n) / (n * (n - 1))
+    half = 1.959964 * np.sqrt(variance)
+    assert table.loc[0, "upper"] - table.loc[0, "difference"] == pytest.approx(half, rel=1e-6)
+
+
+def test_swapping_arms_flips_the_sign(run):
+    one = contrasts.differences(run, ("asct_cart", "cart"), contrasts.available(run))
+    other = contrasts.differences(run, ("cart", "asct_cart"), contrasts.available(run))
+    assert one["difference"].to_numpy() == pytest.approx(-other["difference"].to_numpy())
+    assert one["lower"].to_numpy() == pytest.approx(-other["upper"].to_numpy())
+
+
+def test_square_needs_all_four_corners(run, square_run):
+    assert contrasts.square_arms(run) is None
+    assert contrasts.square_arms(square_run) == {name: name for name in contrasts.SQUARE}
+
+
+def independent_square(n=20000):
+    """Four arms in which each therapy spares a patient by its own coin."""
+    rng = np.random.default_rng(5)
+    spared = rng.uniform(size=(n, 3)) < [0.1, 0.3, 0.5]
+    corners = {"neither": (), "asct": (1,), "cart": (2,), "asct_cart": (1, 2)}
+    return pd.DataFrame({name: spared[:, [0, *parts]].any(axis=1).astype(float) for name, parts in corners.items()})
+
+
+def test_excess_vanishes_for_independent_action_within_its_error():
+    found = contrasts._excess(independent_square())
+    assert found["lower"] < 0 < found["upper"]
+    assert found["expected"] == pytest.approx(1 - 0.9 * 0.7 * 0.5, abs=0.01)
+
+
+def test_excess_interval_covers_at_its_level():
+    table = independent_square(40000)
+    blocks = [contrasts._excess(part) for _, part in table.groupby(np.arange(len(table)) // 200)]
+    covered = np.mean([block["lower"] <= 0 <= block["upper"] for block in blocks])
+    assert 0.90 <= covered <= 0.99  # 200 blocks at 95 %: three binomial standard errors
+
+
+def test_excess_is_one_minus_the_product_when_nothing_helps_alone():
+    table = pd.DataFrame({"neither": [0.0] * 4, "asct": [0.0] * 4, "cart": [0.0] * 4, "asct_cart": [1.0, 1, 0, 0]})
+    assert contrasts._excess(table)["excess"] == pytest.approx(0.5)

@@ -1,0 +1,88 @@
+"""Reading a run folder, and the small tables made from it."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbed.errors import RunError
+from seedbed.report import summary
+
+
+def test_reads_what_the_folder_holds(run):
+    assert run.arms == ("asct_cart", "cart")
+    assert run.ensemble is None
+    assert not any(name.startswith("parameter:") for name in run.subjects)
+    assert len(run.endpoints) == 240
+
+
+def test_a_missing_file_is_an_error_with_the_cure(two_arms, tmp_path):
+    copy = shutil.copytree(two_arms, tmp_path / "copy")
+    (copy / "endpoints.parquet").unlink()
+    with pytest.raises(RunError, match=r"endpoints.parquet: missing; the run is unfinished"):
+        summary.read(copy)
+
+
+def test_no_run_is_an_error(tmp_path):
+    with pytest.raises(RunError, match="manifest"):
+        summary.read(tmp_path)
+
+
+def test_survival_at_risk_adds_up_and_counts_the_last_day(run):
+    curves, at_risk = summary.survival(run, "os")
+    assert (at_risk["n"] + at_risk["events"] + at_risk["censored"] == 120).all()
+    last = at_risk[(at_risk["arm"] == "asct_cart") & (at_risk["time"] == 24)].iloc[0]
+    assert last["n"] == int((run.arm("asct_cart")["os_days"] >= 730).sum()) > 0
+    assert curves.groupby("arm")["estimate"].apply(lambda s: s.is_monotonic_decreasing).all()
+    assert curves["estimate"].between(curves["lower"], curves["upper"]).all()
+
+
+@pytest.mark.parametrize(("days", "last"), [(90, 3), (365, 12), (730, 24), (1825, 60)])
+def test_months_are_round_and_few(days, last):
+    ticks = summary.month_ticks(days)
+    assert ticks[0] == 0
+    assert ticks[-1] <= last
+    assert 3 <= len(ticks) <= 11
+
+
+def test_shares_leave_out_the_missing_or_count_them():
+    frame = pd.Series(["CR", "PR", None, "CR"])
+    assert summary.shares(frame, ("CR", "PR"))["share"].tolist() == [2 / 3, 1 / 3]
+    filled = summary._filled(frame, "NE")
+    assert summary.shares(filled, ("CR", "PR", "NE"))["n"].tolist() == [2, 1, 1]
+
+
+def test_flow_of_shards_is_added_up():
+    flow = pd.DataFrame({"arm": ["a", "a", "a"], "step": ["screened", "infused", "screened"], "n": [3, 2, 4]})
+    assert summary._flow(flow)["n"].tolist() == [7, 2]
+
+
+def test_bands_are_ordered_and_on_the_clock(run):
+    frame = summary.with_clock(run, "cart")
+    table = summary.bands(frame, ["cart_blood"], start=-5, stop=30)
+    assert table["time"].between(-5, 30).all()
+    names = list(summary.QUANTILES)
+    assert (np.diff(table[names].to_numpy(), axis=1) >= 0).all()
+    before = table[table["time"] < 0]
+    assert (before["q95"] == 0).all()
+
+
+def test_share_without_tumor_rises_to_a_share(run):
+    frame = summary.with_clock(run, "enrollment")
+    table = summary.share_without(frame, "tumor_total", below=1e-9)
+    assert table["share"].between(0, 1).all()
+    assert table.loc[table["time"] == 0, "share"].eq(0).all()
+
+
+def test_cumulative_share_keeps_those_without_recovery_in_the_denominator(run):
+    table = summary.cumulative_share(run, "anc_engraftment_day", until=60)
+    rows = run.arm("asct_cart")
+    expected = rows["anc_engraftment_day"].le(60).sum() / rows["stem_cell_day"].notna().sum()
+    assert table.loc[table["arm"] == "asct_cart", "share"].iloc[-1] == pytest.approx(expected)
+
+
+def test_estimate_finds_the_nearest_landmark(run):
+    assert summary.estimate(run, "cart", "pfs", 725.0)["time_days"] == 730
+    assert summary.estimate(run, "cart", "pfs", 500.0) is None
+    assert summary.estimate(run, "cart", "no_such_endpoint") is None
