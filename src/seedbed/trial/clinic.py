@@ -214,7 +214,7 @@ class Clinic:
         weight = _column(subjects, ("weight_kg", "weight", "body_weight_kg"), DEFAULT_WEIGHT_KG)
         self._frailty = _frailty(self._map, seed, arm_table)
         self._noise = Noise(seed, self.subjects, None if days is None else np.asarray(days, dtype=float))
-        self._tumor = TumorView(self._map, self._frailty, self._noise)
+        self._tumor = TumorView(self._map, self._frailty, self._noise, response_criteria)
         self._care = Care(contents.care_rules, self.subjects, weight, self.stem_cell_day, self.cart_day)
         self._infections = InfectionCourse(self._outcomes, seed, self.subjects)
         fever = self._outcomes.engraftment_fever
@@ -345,7 +345,6 @@ class Clinic:
             self._latent.setdefault(name, []).append(np.asarray(signals[name]).astype(np.float32))
 
 
-
 def _frailty(content: MeasurementMap, seed: int, arm_table: pd.DataFrame) -> Frailty:
     """Draw the frailty of each subject; calibrated thresholds, where the arm's table has them, scale it."""
     drawn = draw_frailty(content, seed, arm_table["subject"].to_numpy(dtype=np.int64))
@@ -358,6 +357,7 @@ def _frailty(content: MeasurementMap, seed: int, arm_table: pd.DataFrame) -> Fra
         neurology=drawn.neurology * _column(arm_table, ("clinic:neurology_threshold",), 1.0),
         reading=drawn.reading * _column(arm_table, ("clinic:imaging_threshold",), 1.0),
     )
+
 
 def _column(table: pd.DataFrame, names: tuple[str, ...], default: float | Values) -> Values:
     for name in names:

@@ -18,7 +18,7 @@ from seedbed.errors import TableError
 from seedbed.trial.clinic import ClinicalRecord
 from seedbed.trial.criteria import astct2019, cibmtr2024, ctcae5, icaht_ehaebmt2023, imwg2016
 from seedbed.trial.grading import crs_course, icans_course, neutropenic_fever
-from seedbed.trial.measurement import MeasurementMap, Values, read_map
+from seedbed.trial.measurement import MARROW_DISEASES, MeasurementMap, Values, read_map
 from seedbed.trial.response import RESPONSE, Assessments, assess
 from seedbed.trial.rules import RuleSet, read_rules
 from seedbed.trial.sampling import (
@@ -194,7 +194,7 @@ def _mrd_negative(case: _Case, day: float) -> NDArray[np.object_]:
     due = record.day_zero + day
     position = nearest_visit(record.days, due, case.rules.schedule.window_days)
     rows = np.arange(len(due))
-    if record.response_criteria in ("imwg2016", "b_all"):
+    if record.response_criteria in MARROW_DISEASES:
         marrow = case.content.marrow
         sensitivity = marrow.mrd_sensitivity if record.response_criteria == "imwg2016" else marrow.leukemia_sensitivity
         counted = record.measurements["clonal_cells"][rows, position].astype(float)

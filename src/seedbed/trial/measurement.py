@@ -24,6 +24,7 @@ Signals = dict[str, Values]
 READS = ("IL6_signal", "IL1_signal", "cns_inflammation", "tumor_systemic", "tumor_cns", "tumor_total", "serum_marker",
          "tumor_target_negative_share")  # fmt: skip
 DRAWS_PER_DAY = 4
+MARROW_DISEASES = ("imwg2016", "b_all")
 BLOCK = 32
 
 
@@ -295,11 +296,16 @@ def assay_values(content: MeasurementMap, signals: Signals, noise: Noise, day: f
 
 @dataclass
 class TumorView:
-    """How imaging, marker and marrow show the tumor; remembers the baseline and the mass not yet washed out."""
+    """How imaging, marker and marrow show the tumor; remembers the baseline and the mass not yet washed out.
+
+    Scans are taken in every disease; marrow in myeloma and leukemia, M-protein and light chains in myeloma,
+    circulating tumor DNA in lymphoma.
+    """
 
     content: MeasurementMap
     frailty: Frailty
     noise: Noise
+    response_criteria: str
     baseline: Values | None = None
     mass: Values | None = None
     last_day: float = 0.0
@@ -314,12 +320,15 @@ class TumorView:
         decay = np.exp2(-(day - self.last_day) / self.content.imaging.washout_half_life.value)
         self.mass = np.maximum(systemic, self.mass * decay)
         self.last_day = day
-        return {
-            **self._scans(day, systemic, central),
-            **self._markers(day, total, np.maximum(signals["serum_marker"], 0.0)),
-            **self._marrow(day, total),
-            "target_negative_share": np.clip(signals["tumor_target_negative_share"], 0.0, 1.0),
-        }
+        seen = self._scans(day, systemic, central)
+        seen["target_negative_share"] = np.clip(signals["tumor_target_negative_share"], 0.0, 1.0)
+        if self.response_criteria in MARROW_DISEASES:
+            seen |= self._marrow(day, total)
+        else:
+            seen |= self._tumor_dna(day, total)
+        if self.response_criteria == "imwg2016":
+            seen |= self._secreted(day, total, np.maximum(signals["serum_marker"], 0.0))
+        return seen
 
     def _scans(self, day: float, systemic: Values, central: Values) -> dict[str, Values]:
         imaging, noise, n_targets = self.content.imaging, self.noise, self.content.imaging.n_targets.value
@@ -340,22 +349,25 @@ class TumorView:
             "csf_positive": (fluid > 0.5).astype(float),
         }
 
-    def _markers(self, day: float, total: Values, relative: Values) -> dict[str, Values]:
+    def _secreted(self, day: float, total: Values, relative: Values) -> dict[str, Values]:
         marker, frailty, noise = self.content.marker, self.frailty, self.noise
         protein = frailty.m_protein_per_tumor * self.baseline * relative
         protein = protein * np.exp(marker.m_protein_noise.value * noise.normal("m-protein", day))
         protein = np.where(frailty.light_chain_only, 0.0, protein)
         chain = frailty.chain_per_tumor * total
         chain = chain * np.exp(marker.chain_noise.value * noise.normal("light chain", day))
-        dna = marker.ctdna_per_tumor.value * self.baseline * relative
-        dna = dna * np.exp(marker.ctdna_noise.value * noise.normal("ctDNA", day))
         return {
             "m_protein": np.where(protein >= marker.m_protein_quantified.value, protein, 0.0),
             "immunofixation": (protein >= marker.immunofixation_limit.value).astype(float),
             "chain_difference": chain,
             "light_chain_disease": frailty.light_chain_only.astype(float),
-            "ctdna": np.where(dna >= marker.ctdna_detection.value, dna, 0.0),
         }
+
+    def _tumor_dna(self, day: float, total: Values) -> dict[str, Values]:
+        """Return circulating tumor DNA, whose half-life of about an hour lets it follow the tumor at once."""
+        marker = self.content.marker
+        dna = marker.ctdna_per_tumor.value * total * np.exp(marker.ctdna_noise.value * self.noise.normal("ctDNA", day))
+        return {"ctdna": np.where(dna >= marker.ctdna_detection.value, dna, 0.0)}
 
     def _marrow(self, day: float, total: Values) -> dict[str, Values]:
         marrow, noise = self.content.marrow, self.noise

@@ -38,7 +38,7 @@ def test_a_subject_is_the_same_alone_and_among_others():
 def test_the_grid_of_days_changes_no_measurement_on_a_common_day():
     fine, _ = run(days=DAYS)
     coarse, _ = run(days=DAYS[::2])
-    for name in ("neutrophils", "avid_volume", "clonal_cells", "crp"):
+    for name in ("neutrophils", "avid_volume", "ctdna", "crp"):
         np.testing.assert_array_equal(fine.measurements[name][:, 0], coarse.measurements[name][:, 0])
     np.testing.assert_array_equal(fine.measurements["crp"][:, 20], coarse.measurements["crp"][:, 10])
 

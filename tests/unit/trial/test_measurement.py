@@ -85,7 +85,7 @@ def test_assay_below_its_limit_shows_none():
 
 def test_dead_tissue_washes_out_more_slowly_than_uptake():
     table = clinic_signals.arm_table(2, stem_cell_day=0.0, cart_day=2.0)
-    view = TumorView(CONTENT, draw_frailty(CONTENT, 1, SUBJECTS[:2]), Noise(1, SUBJECTS[:2]))
+    view = TumorView(CONTENT, draw_frailty(CONTENT, 1, SUBJECTS[:2]), Noise(1, SUBJECTS[:2]), "lugano2014")
     view.look(0.0, clinic_signals.signals(0.0, table))
     later = view.look(30.0, clinic_signals.signals(30.0, table, cured=np.array([True, True])))
     assert (later["deauville"] <= 3).all()
