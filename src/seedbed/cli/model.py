@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from seedbed.errors import RunError
 
@@ -106,12 +106,13 @@ def _print_mechanism(console: Console, mechanism: Mechanism) -> None:
     place = f" ({mechanism.content.place})" if mechanism.content.place else ""
     console.print(f"\n[bold]{escape(mechanism.id)}[/bold]  {escape(mechanism.content.title + place)}", soft_wrap=True)
     if mechanism.states:
-        states = Table("state", "start", "unit", "what it is", box=None, pad_edge=False)
+        states = Table(Column("state", no_wrap=True), "start", "unit", "what it is", box=None, pad_edge=False)
         for state in mechanism.states:
             states.add_row(state.id, escape(str(state.initial)), state.unit, escape(state.describes))
         console.print(states)
     if mechanism.parameters:
-        parameters = Table("parameter", "value", "unit", "between patients", "origin", "from", "what it is", box=None)
+        name = Column("parameter", no_wrap=True)
+        parameters = Table(name, "value", "unit", "between patients", "origin", "from", "what it is", box=None)
         for parameter in mechanism.parameters:
             parameters.add_row(*_parameter_cells(parameter))
         console.print(parameters)
