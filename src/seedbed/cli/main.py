@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run", "check", "evidence")
+COMMANDS = ("run", "check", "evidence", "report")
 
 
 def _application() -> typer.Typer:
