@@ -295,3 +295,9 @@ def test_every_rule_has_a_version_and_unknown_rules_are_named():
     assert criteria.version("crs.astct2019") == "crs.astct2019/1"
     with pytest.raises(criteria.ContentError, match=r'did you mean "mm\.imwg2016"'):
         criteria.module("mm.imwg2014")
+
+
+def test_measurable_myeloma():
+    serum, urine, chain = [1.0, 0.9, 0.0, 0.0, 0.0], [0, 0, 200, 0, 0], [0, 0, 0, 10, 10]
+    measurable = imwg2016.is_measurable(serum, urine, chain, [True, True, True, True, False])
+    np.testing.assert_array_equal(measurable, [True, False, True, True, False])
