@@ -19,7 +19,7 @@ def rejection(z, alpha=0.025):
 def test_null_world_keeps_the_type_1_error_of_every_test():
     the_plan = plan()
     pool = exponential_pool(the_plan, 20_000, {"asct": CONTROL, "asct_cart": 0.6 * CONTROL})
-    looks = simulate(the_plan, pool.null(), Size(300, (), 150), 4000, purpose="null", workers=1)
+    looks = simulate(the_plan, pool.null(), Size(300, (), 150), 4000, purpose="null")
     error = np.sqrt(0.025 * 0.975 / 4000)
     for index, test in enumerate(the_plan.analysis.tests()):
         found = rejection(looks.tests[:, 0, index])
@@ -39,9 +39,9 @@ def test_group_sequential_null_world_spends_its_alpha():
 def test_proportional_hazards_power_agrees_with_schoenfeld(ratio):
     the_plan = plan(final={"events": 200}, subjects=300)
     pool = exponential_pool(the_plan, 400_000, {"asct": CONTROL, "asct_cart": ratio * CONTROL})
-    looks = simulate(the_plan, pool, Size(300, (), 200), 20_000, purpose="power", workers=1)
+    looks = simulate(the_plan, pool, Size(300, (), 200), 20_000, purpose="power")
     blocks = [
-        simulate(the_plan, pool.take(rows), Size(300, (), 200), 500, purpose=f"block {i}", workers=1).z[:, 0, 0]
+        simulate(the_plan, pool.take(rows), Size(300, (), 200), 500, purpose=f"block {i}").z[:, 0, 0]
         for i, rows in enumerate(np.array_split(np.arange(pool.n), 20))
     ]
     pool_se = operating.pool_error([(z <= -1.959964).astype(float) for z in blocks])
@@ -90,10 +90,10 @@ def test_pool_error_predicts_the_spread_between_pools():
     powers, errors = [], []
     for seed in range(12):
         pool = exponential_pool(the_plan, 12_000, hazards, seed=seed)
-        looks = simulate(the_plan, pool, Size(300, (), 150), 3000, purpose="main", workers=1)
+        looks = simulate(the_plan, pool, Size(300, (), 150), 3000, purpose="main")
         powers.append(rejection(looks.z[:, 0, 0]))
         blocks = [
-            simulate(the_plan, pool.take(rows), Size(300, (), 150), 250, purpose=f"b{i}", workers=1).z[:, 0, 0]
+            simulate(the_plan, pool.take(rows), Size(300, (), 150), 250, purpose=f"b{i}").z[:, 0, 0]
             for i, rows in enumerate(np.array_split(np.arange(pool.n), 20))
         ]
         errors.append(operating.pool_error([(z <= -1.959964).astype(float) for z in blocks]))

@@ -89,9 +89,9 @@ def error_in_words(t: Catalogue, row: pd.Series) -> str:
     if row["unit"] == "1" and row["characteristic"] not in ("subjects", "events"):
         digits = 2 if row["estimate"] < 0.1 else 1
         return t(
-            "design.plus_minus", value=t.percent(row["estimate"], digits), error=t.percent(row["standard_error"], 2)
+            "format.plus_minus", value=t.percent(row["estimate"], digits), error=t.percent(row["standard_error"], 2)
         )
-    return t("design.plus_minus", value=t.number(row["estimate"], 1), error=t.number(row["standard_error"], 2))
+    return t("format.plus_minus", value=t.number(row["estimate"], 1), error=t.number(row["standard_error"], 2))
 
 
 def characteristic(setting: Setting, name: str, which: str = "simulated") -> pd.Series | None:
@@ -120,7 +120,7 @@ def headline_facts(setting: Setting) -> tuple[tuple[str, str], ...]:
     facts = setting.design.facts
     if facts["assurance"] is not None:
         value = t(
-            "design.plus_minus", value=t.percent(facts["assurance"], 1), error=t.percent(facts["assurance_se"], 1)
+            "format.plus_minus", value=t.percent(facts["assurance"], 1), error=t.percent(facts["assurance_se"], 1)
         )
         pairs.insert(1, (t("design.assurance"), value))
     return tuple(pairs)
@@ -357,7 +357,7 @@ def _tests_table(t: Catalogue, table: pd.DataFrame) -> Table:
             t(f"design.test.{test}"),
             *(
                 t(
-                    "design.plus_minus",
+                    "format.plus_minus",
                     value=t.percent(by[world].loc[test, "estimate"], 2),
                     error=t.percent(by[world].loc[test, "standard_error"], 2),
                 )
@@ -419,7 +419,7 @@ def sizes(setting: Setting) -> Section:
     rows = tuple(
         (
             t.count(row.subjects),
-            t("design.plus_minus", value=t.percent(row.estimate, 1), error=t.percent(row.standard_error, 1)),
+            t("format.plus_minus", value=t.percent(row.estimate, 1), error=t.percent(row.standard_error, 1)),
             t.percent(row.closed_form, 1),
             t.number(row.events, 0),
             t.number(row.duration_months, 1),
@@ -482,7 +482,7 @@ def _bias_table(t: Catalogue, table: pd.DataFrame, names: dict[str, str]) -> Tab
             t.number(row.target, 3),
             t.number(row.in_pool, 3),
             t.number(row.in_trials, 3),
-            t("design.plus_minus", value=t.number(row.bias, 3), error=t.number(row.monte_carlo_se, 3)),
+            t("format.plus_minus", value=t.number(row.bias, 3), error=t.number(row.monte_carlo_se, 3)),
             t.percent(row.coverage, 1),
         )
         for row in table.itertuples()

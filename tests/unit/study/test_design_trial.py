@@ -147,12 +147,16 @@ def test_strata_join_factors_and_cut_numbers():
     assert set(strata_of((), table)) == {0}
 
 
-def test_replicates_do_not_depend_on_workers():
+def test_replicates_repeat_bit_for_bit_and_differ_by_purpose():
     the_plan = plan(drop_out={"share_per_year": 0.1})
     pool = exponential_pool(the_plan, 2000, {"asct": 1 / 400, "asct_cart": 1 / 600})
-    looks = [simulate(the_plan, pool, Size(100, (20,), 50), 1500, purpose="w", workers=w) for w in (1, 2)]
+    looks = [simulate(the_plan, pool, Size(100, (20,), 50), 1500, purpose=purpose) for purpose in ("a", "a", "b")]
     np.testing.assert_array_equal(looks[0].z, looks[1].z)
     np.testing.assert_array_equal(looks[0].day, looks[1].day)
+    assert not np.array_equal(looks[0].z, looks[2].z)
+    # the first chunk is the same however many replicates follow
+    fewer = simulate(the_plan, pool, Size(100, (20,), 50), 600, purpose="a")
+    np.testing.assert_array_equal(looks[0].z[:600], fewer.z)
 
 
 def test_truth_of_proportional_hazards_is_their_ratio():
@@ -263,7 +267,8 @@ def test_three_arms_share_the_level():
 
 
 def test_without_a_number_of_events_a_pilot_finds_it():
-    the_plan = plan(final={"events": None, "last_subject_followed_days": 365}, interim={"fractions": [0.5]}, subjects=80)
+    final = {"events": None, "last_subject_followed_days": 365}
+    the_plan = plan(final=final, interim={"fractions": [0.5]}, subjects=80)
     pool = exponential_pool(the_plan, 2000, {"asct": 1 / 400, "asct_cart": 1 / 500})
     simulation = operating.simulator(the_plan, pool)
     assert 20 < simulation.expected_events < 80
@@ -286,7 +291,7 @@ def test_rates_of_those_lost_before_their_day_count_as_the_plan_says():
     for missing, expected in (("left_out", 1.0), ("failure", 0.67)):
         the_plan = plan(co_primary=[{**rate, "test": "superiority", "missing": missing}], **lossy)
         pool = exponential_pool(the_plan, 500, {"asct": 1 / 4000, "asct_cart": 1 / 4000})
-        looks = simulate(replace_final(the_plan), pool, Size(200, (), None), 200, purpose="rates", workers=1)
+        looks = simulate(replace_final(the_plan), pool, Size(200, (), None), 200, purpose="rates")
         assert looks.rates.mean() == pytest.approx(expected, abs=0.01)
 
 

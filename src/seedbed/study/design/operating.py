@@ -58,13 +58,10 @@ class Simulator:
     plan: Plan
     expected_events: float
     progress: Progress = lambda _n: None
-    workers: int = 1
 
     def world(self, pool: PoolData, size: Size, n: int, purpose: str, *, naive: bool = False) -> World:
         """Return the world of a pool."""
-        looks = simulate(
-            self.plan, pool, size, n, purpose=purpose, naive=naive, workers=self.workers, progress=self.progress
-        )
+        looks = simulate(self.plan, pool, size, n, purpose=purpose, naive=naive, progress=self.progress)
         return World(looks, decide(self.plan, looks, size, self.events_of(size)))
 
     def events_of(self, size: Size) -> float:
@@ -81,13 +78,13 @@ class Simulator:
         return Size(subjects, interim, scaled)
 
 
-def simulator(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: None, workers: int = 1) -> Simulator:
+def simulator(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: None) -> Simulator:
     """Return the simulator of a plan; a pilot finds the expected events where the plan names none."""
     if plan.final.events:
-        return Simulator(plan, float(plan.final.events), progress, workers)
-    looks = simulate(plan, pool, Size(plan.subjects, (), None), PILOT, purpose="pilot", workers=workers)
+        return Simulator(plan, float(plan.final.events), progress)
+    looks = simulate(plan, pool, Size(plan.subjects, (), None), PILOT, purpose="pilot")
     scale = (len(plan.arms) / 2) if len(plan.arms) > 2 else 1.0
-    return Simulator(plan, float(looks.events[:, -1].mean() * scale), progress, workers)
+    return Simulator(plan, float(looks.events[:, -1].mean() * scale), progress)
 
 
 def proportion_row(name: str, flags: Floats, pool_se: float = 0.0, **labels: object) -> dict[str, object]:
@@ -213,15 +210,16 @@ def looks_table(plan: Plan, size: Size, expected_events: float, worlds: dict[str
                     "stops_for_efficacy": float((decided.efficacy_look[:, comparison] == look).mean()),
                     "stops_for_futility": float((decided.futility_look[:, comparison] == look).mean()),
                     "performed": float(np.isfinite(world.looks.day[:, look]).mean()),
-                    "month": float(np.nanmean(_finite(world.looks.day[:, look])) / DAYS_PER_MONTH),
+                    "month": _mean_month(world.looks.day[:, look]),
                     "hazard_ratio_at_bound": hazard_ratio_at_bound(world, look, comparison, boundary.critical[look]),
                 })
     return pd.DataFrame(rows)
 
 
-def _finite(days: Floats) -> Floats:
-    usable = days[np.isfinite(days)]
-    return usable if usable.size else np.array([np.nan])
+def _mean_month(days: Floats) -> float:
+    """Return the mean calendar month of the looks that were made, NaN when none was."""
+    made = days[np.isfinite(days)]
+    return float(made.mean() / DAYS_PER_MONTH) if made.size else float("nan")
 
 
 def hazard_ratio_at_bound(world: World, look: int, comparison: int, critical: float) -> float:

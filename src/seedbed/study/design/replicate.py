@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -75,7 +74,6 @@ def simulate(
     *,
     purpose: str,
     naive: bool = False,
-    workers: int = 2,
     progress: Progress = lambda _n: None,
 ) -> Looks:
     """Simulate replicates of a trial.
@@ -88,7 +86,6 @@ def simulate(
     n_replicates : R
     purpose : name of the random stream; the same purpose gives the same replicates
     naive : also analyze by the plan's naive estimators
-    workers : threads; changes no number
     progress : called with the number of replicates done
 
     Returns
@@ -107,10 +104,7 @@ def simulate(
         progress(count)
         return looks
 
-    if workers <= 1 or len(starts) == 1:
-        return Looks.join([work(start) for start in starts])
-    with ThreadPoolExecutor(max_workers=workers) as executor:
-        return Looks.join(list(executor.map(work, starts)))
+    return Looks.join([work(start) for start in starts])
 
 
 def look_at(plan: Plan, pool: PoolData, drawn: Draw, size: Size, *, naive: bool) -> Looks:
