@@ -1,14 +1,12 @@
 """Ensembles: the parameter sets a calibration ends with, stored as content with where they come from.
 
-An ensemble is two files in ``library/ensembles``: ``<id>.parquet``, one row a parameter set, and ``<id>.yaml``,
-its provenance. Columns of the table:
+An ensemble is two files in ``library/ensembles``: ``<id>.csv``, one row a parameter set, and ``<id>.yaml``, its
+provenance; what a run does with them stands in `seedbed.population.parameter_sets`. Columns of the table:
 
 ``<parameter>``              value for a typical product;
 ``<parameter>@<product>``    value for a fitted product;
 ``product_sd:<parameter>``   between-product standard deviation on the prior's scale;
 ``between_study:<family>``   between-study standard deviation on the link scale.
-
-Subject *i* takes set *i* modulo K.
 """
 
 from __future__ import annotations
@@ -21,26 +19,18 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from seedbed import __version__, library, streams
+from seedbed import __version__, library
 from seedbed.calibration.fit import Calibration
 from seedbed.calibration.priors import Prior
 from seedbed.calibration.space import Latent
 from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, content_hash
 from seedbed.documents import read as read_content
-from seedbed.errors import ContentError, Problem, nearest
+from seedbed.errors import ContentError, Problem
+from seedbed.population.parameter_sets import SEPARATOR, Change, read_sets
 from seedbed.sources import Words
 
-SEPARATOR = "@"
-
-
-class EnsembleParameter(Content):
-    """What one column of an ensemble changes; see `seedbed.calibration.plan.PlanParameter`."""
-
-    changes: str
-    of: str
-    prior: Prior
-    differs_by_product: float = 0.0
+SIGNIFICANT_DIGITS = 7
 
 
 class RoundRecord(Content):
@@ -58,6 +48,8 @@ class Provenance(Content):
 
     Attributes
     ----------
+    parameters : what each column changes
+    priors : their priors
     fitted, predicted : arms of the plan
     hashes : of the plan, the model, the evidence and the sets themselves
     updates : the frozen ensemble that this one updates with arms once predicted
@@ -72,7 +64,8 @@ class Provenance(Content):
     effective: float
     members: int
     products: tuple[str, ...]
-    parameters: dict[str, EnsembleParameter]
+    parameters: dict[str, Change]
+    priors: dict[str, Prior]
     fitted: tuple[str, ...]
     predicted: tuple[str, ...]
     rounds: tuple[RoundRecord, ...]
@@ -81,6 +74,7 @@ class Provenance(Content):
     created: str
     minutes: float
     updates: str | None = None
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,36 +91,6 @@ class Ensemble:
 
     def __len__(self) -> int:
         return len(self.sets)
-
-    def set_of(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the position of the parameter set that each subject takes."""
-        return np.asarray(subjects, np.int64) % len(self.sets)
-
-    def for_product(self, product: str | None) -> pd.DataFrame:
-        """Return the sets as they hold for a product.
-
-        Parameters
-        ----------
-        product : a fitted product gives its own values; another one is drawn, once per set, from the
-            between-product distribution of that set; None is a typical product
-
-        Returns
-        -------
-        DataFrame, one row a set, one column a parameter.
-        """
-        result = {}
-        for name, parameter in self.provenance.parameters.items():
-            own = f"{name}{SEPARATOR}{product}"
-            if parameter.differs_by_product > 0 and product is not None and own not in self.sets:
-                result[name] = self._drawn(name, parameter, product)
-            else:
-                result[name] = self.sets[own if own in self.sets else name].to_numpy(float)
-        return pd.DataFrame(result)
-
-    def _drawn(self, name: str, parameter: EnsembleParameter, product: str) -> NDArray[np.float64]:
-        luck = streams.normal(self.provenance.seed, f"product {product} {name}", np.arange(len(self.sets)))
-        spread = self.sets[f"product_sd:{name}"].to_numpy(float) / parameter.prior.scale
-        return parameter.prior.value(parameter.prior.coordinate(self.sets[name].to_numpy(float)) + spread * luck)
 
 
 def sets_of(latent: Latent, vectors: NDArray[np.float64]) -> pd.DataFrame:
@@ -166,13 +130,13 @@ def write(ensemble: Ensemble, folder: Path) -> Path:
     RunError
         The folder cannot be written.
     """
-    table = folder / f"{ensemble.id}.parquet"
-    write_whole(table, ensemble.sets.to_parquet(index=False))
+    table = folder / f"{ensemble.id}.csv"
+    text = ensemble.sets.to_csv(index=False, float_format=f"%.{SIGNIFICANT_DIGITS}g", lineterminator="\n")
+    write_whole(table, text.encode())
     hashes = {**ensemble.provenance.hashes, "sets": content_hash(table)}
     provenance = ensemble.provenance.model_copy(update={"hashes": hashes}).model_dump(mode="json")
-    text = yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110)
     path = folder / f"{ensemble.id}.yaml"
-    write_whole(path, text.encode())
+    write_whole(path, yaml.safe_dump(provenance, sort_keys=False, allow_unicode=True, width=110).encode())
     return path
 
 
@@ -186,26 +150,12 @@ def read(name_or_path: str | Path) -> Ensemble:
     """
     path = library.find("ensembles", name_or_path)
     provenance = read_content(path, Provenance)
-    table = path.with_suffix(".parquet")
-    if not table.exists():
-        raise ContentError(
-            Problem("the table of the ensemble is absent", str(table), cure="restore it, or calibrate again")
-        )
+    table = path.with_suffix(".csv")
+    sets = read_sets(path).table
     if content_hash(table) != provenance.hashes.get("sets", ""):
-        raise ContentError(
-            Problem("the table is not the one its provenance was written for", str(table), cure="restore both")
-        )
-    sets = pd.read_parquet(table)
-    _check_columns(sets, provenance, table)
+        what = "the table is not the one that its provenance was written for"
+        raise ContentError(Problem(what, str(table), cure="restore both files, or calibrate again"))
     return Ensemble(sets, provenance)
-
-
-def _check_columns(sets: pd.DataFrame, provenance: Provenance, table: Path) -> None:
-    lacking = [name for name in provenance.parameters if name not in sets]
-    if lacking:
-        raise ContentError(
-            [Problem(f'column "{name}" is absent', str(table), nearest=nearest(name, sets.columns)) for name in lacking]
-        )
 
 
 def prior_ensemble(latent: Latent, n: int, seed: int) -> pd.DataFrame:

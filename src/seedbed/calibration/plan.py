@@ -16,15 +16,16 @@ import pandas as pd
 from pydantic import Field
 
 from seedbed import library
+from seedbed.calibration.emulation import Emulation
 from seedbed.calibration.fit import Budget
 from seedbed.calibration.priors import Prior
 from seedbed.calibration.readings import Readings
 from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
 from seedbed.lenient import parse_leniently
+from seedbed.population.parameter_sets import Kind
 from seedbed.sources import Source, Words
 
-Changes = Literal["median", "spread", "effect", "measurement", "outcome", "care"]
 Use = Literal["fit", "predict"]
 PREFERRED = "preferred"
 
@@ -34,15 +35,13 @@ class PlanParameter(Content):
 
     Attributes
     ----------
-    changes : ``median`` multiplies the typical value of a model parameter in every population, ``spread`` its
-        log standard deviation between patients; ``effect`` is the value of a covariate's effect;
-        ``measurement``, ``outcome`` and ``care`` multiply a number of those content files (a grading cut-off)
-    of : id of what it changes; for the files a path such as ``crs.fever_threshold``
-    prior : distribution of the factor (or of the effect's value)
+    changes, of : what it changes; see `seedbed.population.parameter_sets.Change`
+    prior : distribution of the factor, or of the effect's size
     differs_by_product : standard deviation between CAR-T products, on the prior's scale (log, logit or plain)
+    source : of the prior; it must not rest on any result of ASCT followed by CAR-T
     """
 
-    changes: Changes
+    changes: Kind
     of: str
     prior: Prior
     differs_by_product: float = Field(0.0, ge=0)
@@ -55,24 +54,25 @@ class PlanArm(Content):
 
     Attributes
     ----------
-    study, study_arm : ids of the evidence base
-    protocol, arm : what is simulated
-    population : population that emulates the study's patients; the protocol's own by default
-    product : product of the library that the arm's cells are replaced by
+    study, study_arms : ids of the evidence base; several arms are several reports of one group of patients
+    emulation : what is simulated
+    product : product whose deviation from a typical one the arm has (a product of the evidence base), or None
     use : ``fit`` or ``predict``
     rows : ids of evidence rows, or ``preferred`` for the preferred ones that a reading exists for
     without : rows left out of ``preferred``, each with its reason
+    facts : endpoint -> id of a kinetic fact, with ``:group`` where it has groups
+    longest_days : landmarks later than this are left out
     """
 
     study: str
-    study_arm: str
-    protocol: str
-    arm: str
-    population: str | None = None
+    study_arms: tuple[str, ...] = Field(min_length=1)
+    emulation: Emulation
     product: str | None = None
     use: Use = "fit"
     rows: Literal["preferred"] | tuple[str, ...] = PREFERRED
     without: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
+    longest_days: float = Field(1100.0, gt=0)
     note: str = ""
 
 
@@ -90,6 +90,7 @@ class Plan(Content):
     ----------
     between_study : prior median of the between-study standard deviation of each family, on the link scale
     updates : the frozen ensemble whose predictions are on record; only then may combination arms be fitted
+    default : whether runs use the plan's ensemble when none is named
     """
 
     id: str
@@ -103,6 +104,7 @@ class Plan(Content):
     budget: Budget = Budget()
     seed: int = Field(1, ge=0)
     updates: Update | None = None
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Checked:
     Attributes
     ----------
     plan : the plan
-    rows : per arm, its evidence rows (see `seedbed.calibration.readings.ROW_COLUMNS`)
+    rows : per arm, its evidence rows (see `seedbed.calibration.readings.ROW_COLUMNS`), kinetic facts among them
     readings : how each endpoint is read from a simulated arm
     """
 
@@ -132,16 +134,22 @@ class Surroundings:
     Attributes
     ----------
     evidence : table of all evidence rows
+    facts : table of kinetic facts in the same columns; ``row`` is the fact's id, with ``:group``
     protocols : arms of each protocol
-    populations, products : ids
+    populations, products : ids of the library
     targets : for each kind of change, the ids that it may change
     """
 
     evidence: pd.DataFrame
+    facts: pd.DataFrame
     protocols: dict[str, tuple[str, ...]]
     populations: tuple[str, ...]
     products: tuple[str, ...]
     targets: dict[str, tuple[str, ...]]
+
+    def rows_of(self, arm: PlanArm) -> pd.DataFrame:
+        """Return all evidence rows of the study arms that an arm emulates."""
+        return self.evidence[(self.evidence.study == arm.study) & self.evidence.arm.isin(arm.study_arms)]
 
 
 Check = Callable[[Plan, Document, Surroundings, Readings], Iterable[Problem]]
@@ -164,23 +172,32 @@ def read(name_or_path: str | Path, surroundings: Surroundings) -> Checked:
     problems = [*problems, *(problem for check in CHECKS for problem in check(plan, document, surroundings, readings))]
     if problems:
         raise ContentError(problems)
-    rows = {name: chosen_rows(arm, surroundings.evidence, readings) for name, arm in plan.arms.items()}
+    rows = {name: chosen_rows(arm, surroundings, readings) for name, arm in plan.arms.items()}
     return Checked(plan, rows, readings)
 
 
-def chosen_rows(arm: PlanArm, evidence: pd.DataFrame, readings: Readings) -> pd.DataFrame:
-    """Return the evidence rows that an arm is compared with."""
-    mine = evidence[(evidence.study == arm.study) & (evidence.arm == arm.study_arm)]
+def chosen_rows(arm: PlanArm, around: Surroundings, readings: Readings) -> pd.DataFrame:
+    """Return the evidence rows that an arm is compared with, and its kinetic facts."""
+    mine = around.rows_of(arm)
     if arm.rows != PREFERRED:
-        return mine[mine.row.isin(arm.rows)]
-    fit = (
-        mine.preferred & (mine.use != "context") & mine.endpoint.isin(readings.endpoints) & ~mine.row.isin(arm.without)
-    )
-    return mine[fit & mine.apply(readings.can_read, axis=1).astype(bool)] if len(mine) else mine
+        chosen = mine[mine.row.isin(arm.rows)]
+    else:
+        keep = mine.preferred & (mine.use != "context") & ~mine.row.isin(arm.without)
+        chosen = mine[keep & _readable(mine, readings)]
+    chosen = chosen[~(chosen.time_days > arm.longest_days)]
+    facts = [
+        around.facts[around.facts.row == fact].assign(endpoint=endpoint, study=arm.study, arm=arm.study_arms[0])
+        for endpoint, fact in arm.facts.items()
+    ]
+    return pd.concat([chosen, *facts], ignore_index=True)
+
+
+def _readable(rows: pd.DataFrame, readings: Readings) -> pd.Series:
+    return pd.Series([readings.can_read(row) for row in rows.itertuples()], index=rows.index, dtype=bool)
 
 
 def studies_exist(plan: Plan, document: Document, around: Surroundings, _readings: Readings) -> Iterable[Problem]:
-    """Each arm names a study of the evidence base and one of its arms."""
+    """Each arm names a study of the evidence base and arms of it."""
     evidence = around.evidence
     studies = sorted(evidence.study.unique())
     for name, arm in plan.arms.items():
@@ -188,38 +205,63 @@ def studies_exist(plan: Plan, document: Document, around: Surroundings, _reading
             yield _at(document, unknown("study", arm.study, studies), ("arms", name, "study"))
             continue
         arms = sorted(evidence[evidence.study == arm.study].arm.unique())
-        if arm.study_arm not in arms:
-            yield _at(document, unknown(f"arm of {arm.study}", arm.study_arm, arms), ("arms", name, "study_arm"))
+        for i, study_arm in enumerate(arm.study_arms):
+            if study_arm not in arms:
+                yield _at(document, unknown(f"arm of {arm.study}", study_arm, arms), ("arms", name, "study_arms", i))
 
 
 def rows_exist(plan: Plan, document: Document, around: Surroundings, readings: Readings) -> Iterable[Problem]:
-    """Each row that is named stands in the study's arm, and there is a reading for its endpoint."""
+    """Each row that is named stands in the study's arms, and there is a reading for its endpoint."""
     for name, arm in plan.arms.items():
-        mine = around.evidence[(around.evidence.study == arm.study) & (around.evidence.arm == arm.study_arm)]
+        mine = around.rows_of(arm)
         if mine.empty:
             continue
-        named = () if arm.rows == PREFERRED else arm.rows
-        for place, row in [
-            *((("rows", i), row) for i, row in enumerate(named)),
-            *((("without", r), r) for r in arm.without),
-        ]:
-            keys = ("arms", name, *place)
+        for keys, row in _named_rows(arm):
             found = mine[mine.row == row]
             if found.empty:
-                yield _at(
-                    document, unknown(f"endpoint row of {arm.study}/{arm.study_arm}", row, sorted(mine.row)), keys
-                )
-            elif place[0] == "rows" and not readings.can_read(found.iloc[0]):
+                problem = unknown(f"endpoint row of {arm.study}", row, sorted(mine.row))
+                yield _at(document, problem, ("arms", name, *keys))
+            elif keys[0] == "rows" and not readings.can_read(found.iloc[0]):
                 yield document.problem(
                     f'row "{row}" ({found.iloc[0].endpoint}) cannot be compared',
-                    keys,
+                    ("arms", name, *keys),
                     expected=f"an endpoint with a reading, value, n and time: {', '.join(sorted(readings.endpoints))}",
                     cure="leave it out, or add a reading",
                 )
-        if not named and chosen_rows(arm, around.evidence, readings).empty:
-            yield document.problem(
-                f'arm "{name}" has no preferred row with a reading', ("arms", name), cure="name rows"
-            )
+        if arm.rows == PREFERRED and chosen_rows(arm, around, readings).empty:
+            cure = "name rows or facts"
+            yield document.problem(f'arm "{name}" has no preferred row with a reading', ("arms", name), cure=cure)
+
+
+def _named_rows(arm: PlanArm) -> Iterable[tuple[tuple[str | int, ...], str]]:
+    if arm.rows != PREFERRED:
+        yield from ((("rows", i), row) for i, row in enumerate(arm.rows))
+    yield from ((("without", row), row) for row in arm.without)
+
+
+def facts_exist(plan: Plan, document: Document, around: Surroundings, readings: Readings) -> Iterable[Problem]:
+    """Each kinetic fact that is named exists, may be fitted, and there is a reading for its endpoint."""
+    known = sorted(around.facts.row)
+    for name, arm in plan.arms.items():
+        for endpoint, fact in arm.facts.items():
+            keys = ("arms", name, "facts", endpoint)
+            if endpoint not in readings.endpoints:
+                yield _at(document, unknown("endpoint", endpoint, sorted(readings.endpoints)), keys)
+            elif fact not in known:
+                yield _at(document, unknown("kinetic fact", fact, known), keys)
+            else:
+                yield from _fact_problems(document, keys, around.facts[around.facts.row == fact], arm, readings)
+
+
+def _fact_problems(
+    document: Document, keys: tuple[str | int, ...], found: pd.DataFrame, arm: PlanArm, readings: Readings
+) -> Iterable[Problem]:
+    row = found.iloc[0]
+    if arm.use == "fit" and row.use != "calibrate":
+        yield document.problem(f'fact "{row.row}" is not for calibration', keys, cure="leave it out")
+    if not readings.can_read(found.assign(endpoint=str(keys[-1])).iloc[0]):
+        what = f'fact "{row.row}" cannot be compared as {keys[-1]}'
+        yield document.problem(what, keys, expected="one number, with the patients behind it", cure="leave it out")
 
 
 def predictions_stay_predictions(
@@ -227,36 +269,32 @@ def predictions_stay_predictions(
 ) -> Iterable[Problem]:
     """No arm that the evidence base keeps for prediction is fitted, unless the plan updates a frozen ensemble."""
     for name, arm in plan.arms.items():
-        mine = around.evidence[(around.evidence.study == arm.study) & (around.evidence.arm == arm.study_arm)]
+        mine = around.rows_of(arm)
         if arm.use != "fit" or mine.empty:
             continue
-        use = str(mine.arm_use.iloc[0])
-        held = use == "not_fitted" or str(mine.therapy.iloc[0]) == "asct_cart"
+        held = bool((mine.use == "not_fitted").any() or (mine.therapy == "asct_cart").any())
         if held and plan.updates is None:
             yield document.problem(
-                f'arm "{name}" fits {arm.study}/{arm.study_arm}, which is kept for prediction',
+                f'arm "{name}" fits {arm.study}, {", ".join(arm.study_arms)}, which is kept for prediction',
                 ("arms", name, "use"),
                 expected="use: predict",
                 cure="or name the frozen ensemble under `updates`",
             )
-        elif use == "context":
-            yield document.problem(
-                f'arm "{name}" fits {arm.study}/{arm.study_arm}, which is context only',
-                ("arms", name, "use"),
-                cure="drop it",
-            )
+        elif not held and bool((mine.use == "context").all()):
+            what = f'arm "{name}" fits {arm.study}, {", ".join(arm.study_arms)}, which is context only'
+            yield document.problem(what, ("arms", name, "use"), cure="drop it")
 
 
 def patients_count_once(plan: Plan, document: Document, around: Surroundings, readings: Readings) -> Iterable[Problem]:
-    """No two fitted arms of one cohort group give the same endpoint, so each patient enters the likelihood once."""
-    seen: dict[tuple[str, str, float], str] = {}
+    """No two fitted arms that may hold the same patients give the same endpoint at the same time."""
+    seen: dict[tuple[str, str, float], tuple[str, str]] = {}
     for name, arm in plan.arms.items():
         if arm.use != "fit":
             continue
-        for row in chosen_rows(arm, around.evidence, readings).itertuples():
+        for row in chosen_rows(arm, around, readings).itertuples():
             key = (str(row.cohort_group), str(row.endpoint), float(row.time_days) if pd.notna(row.time_days) else -1.0)
-            other = seen.setdefault(key, name)
-            if other != name:
+            other, part = seen.setdefault(key, (name, str(row.part)))
+            if other != name and not _disjoint(part, str(row.part)):
                 yield document.problem(
                     f'arms "{other}" and "{name}" both fit {row.endpoint} of the patients of {row.cohort_group}',
                     ("arms", name),
@@ -264,26 +302,30 @@ def patients_count_once(plan: Plan, document: Document, around: Surroundings, re
                 )
 
 
+def _disjoint(first: str, second: str) -> bool:
+    """Return whether two parts (``partition:member``) are different members of one partition."""
+    return first != second and bool(first) and bool(second) and first.split(":")[0] == second.split(":")[0]
+
+
 def library_is_known(plan: Plan, document: Document, around: Surroundings, _readings: Readings) -> Iterable[Problem]:
     """Protocols, arms, populations, products and what parameters change are in the library."""
     for name, arm in plan.arms.items():
-        here = ("arms", name)
-        if arm.protocol not in around.protocols:
-            yield _at(document, unknown("protocol", arm.protocol, list(around.protocols)), (*here, "protocol"))
-        elif arm.arm not in around.protocols[arm.protocol]:
-            yield _at(
-                document, unknown(f"arm of {arm.protocol}", arm.arm, around.protocols[arm.protocol]), (*here, "arm")
-            )
-        if arm.population is not None and arm.population not in around.populations:
-            yield _at(document, unknown("population", arm.population, around.populations), (*here, "population"))
-        if arm.product is not None and arm.product not in around.products:
-            yield _at(document, unknown("product", arm.product, around.products), (*here, "product"))
+        here, emulated = ("arms", name, "emulation"), arm.emulation
+        if emulated.protocol not in around.protocols:
+            yield _at(document, unknown("protocol", emulated.protocol, list(around.protocols)), (*here, "protocol"))
+        elif emulated.arm not in around.protocols[emulated.protocol]:
+            arms = around.protocols[emulated.protocol]
+            yield _at(document, unknown(f"arm of {emulated.protocol}", emulated.arm, arms), (*here, "arm"))
+        if emulated.population is not None and emulated.population not in around.populations:
+            problem = unknown("population", emulated.population, around.populations)
+            yield _at(document, problem, (*here, "population"))
+        if emulated.cells is not None and emulated.cells not in around.products:
+            yield _at(document, unknown("product", emulated.cells, around.products), (*here, "cells"))
     for name, parameter in plan.parameters.items():
         choices = around.targets.get(parameter.changes, ())
         if parameter.of not in choices:
-            yield _at(
-                document, unknown(f"{parameter.changes} target", parameter.of, choices), ("parameters", name, "of")
-            )
+            problem = unknown(f"target of a {parameter.changes}", parameter.of, choices)
+            yield _at(document, problem, ("parameters", name, "of"))
 
 
 def families_have_a_deviation(
@@ -298,7 +340,7 @@ def families_have_a_deviation(
     used = {
         readings.family(endpoint)
         for arm in plan.arms.values()
-        for endpoint in chosen_rows(arm, around.evidence, readings).endpoint
+        for endpoint in chosen_rows(arm, around, readings).endpoint
         if endpoint in readings.endpoints
     }
     for family in sorted(used - set(plan.between_study)):
@@ -308,6 +350,7 @@ def families_have_a_deviation(
 CHECKS: tuple[Check, ...] = (
     studies_exist,
     rows_exist,
+    facts_exist,
     predictions_stay_predictions,
     patients_count_once,
     library_is_known,

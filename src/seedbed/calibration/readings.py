@@ -23,9 +23,10 @@ from seedbed.errors import TableError
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Clock = Literal["enrollment", "day_zero"]
 ROW_COLUMNS = (
     "study", "arm", "row", "therapy", "arm_use", "use", "cohort_group", "part", "endpoint", "statistic",
-    "value", "lower", "upper", "interval_kind", "events", "n", "time_days", "unit", "denominator", "preferred",
+    "value", "lower", "upper", "interval_kind", "events", "n", "time_days", "unit", "clock", "denominator", "preferred",
     "spread_kind", "spread_lower", "spread_upper",
 )  # fmt: skip
 """Columns of the table of evidence rows that this package reads; times are in days, rates are fractions."""
@@ -62,17 +63,16 @@ class RateReading(Content):
             raise ValueError("give one of counts, at_least, at_most and below")
         return self
 
-    def column_at(self, time_days: float | None) -> str:
-        """Return the column for a time: the nearest of `at_days` within 20 %, or `column`."""
-        if self.at_days and time_days is not None and np.isfinite(time_days):
-            day = min(self.at_days, key=lambda known: abs(known - time_days))
-            if abs(day - time_days) <= max(5.0, 0.2 * time_days):
-                return self.at_days[day]
-        return self.column
+    def column_at(self, time_days: float | None) -> str | None:
+        """Return the column for a time: the nearest of `at_days` within 20 %; None where none is near."""
+        if not self.at_days or time_days is None or not np.isfinite(time_days):
+            return self.column
+        day = min(self.at_days, key=lambda known: abs(known - time_days))
+        return self.at_days[day] if abs(day - time_days) <= max(5.0, 0.2 * time_days) else None
 
     def flags(self, table: pd.DataFrame, time_days: float | None = None) -> tuple[Flags, Flags]:
         """Return who is in the denominator and who has the endpoint."""
-        column = table[self.column_at(time_days)]
+        column = table[self.column_at(time_days) or self.column]
         present = column.notna().to_numpy()
         if self.counts is not None:
             has = column.isin(self.counts).to_numpy()
@@ -93,35 +93,48 @@ class RateReading(Content):
 
 
 class SurvivalReading(Content):
-    """Free of an event at a time; `time` [day] and `event` are columns. `incidence` is its complement."""
+    """Free of an event at a time.
+
+    Attributes
+    ----------
+    time : column of the time from each clock [day]
+    event : column that says whether the time ends with the event
+    incidence : the published number is the share with the event
+    cause_column, causes : only these causes count; others compete
+    """
 
     kind: Literal["survival"]
     family: str
-    time: str
+    time: dict[Clock, str]
     event: str
     incidence: bool = False
     cause_column: str | None = None
     causes: tuple[str, ...] = ()
-    among: str | None = None
 
-    def flags(self, table: pd.DataFrame, time_days: float) -> tuple[Flags, Flags]:
+    def flags(self, table: pd.DataFrame, time_days: float, clock: Clock = "day_zero") -> tuple[Flags, Flags]:
         """Return who is known at the time, and who is free of the event then."""
-        time, event = table[self.time].to_numpy(float), table[self.event].to_numpy(bool)
+        time, event = table[self.time[clock]].to_numpy(float), table[self.event].to_numpy(bool)
         if self.cause_column is not None:
             event = event & table[self.cause_column].isin(self.causes).to_numpy()
         happened = event & (time <= time_days)
         known = (happened | (time >= time_days)) if self.cause_column is None else np.isfinite(time)
-        return known, ~happened
+        return known & np.isfinite(time), ~happened
 
 
 class MedianReading(Content):
-    """A median of a positive quantity; `missing` says what a patient without a value is."""
+    """A median of a positive quantity.
+
+    `missing` says what a patient without a value is; only rows on one of `clocks` can be compared; with `among`,
+    only patients with that endpoint (a rate) count, or with `not_among` only those without.
+    """
 
     kind: Literal["median"]
     family: str
     column: str
-    unit: str = "day"
     missing: Literal["left_out", "never"] = "left_out"
+    clocks: tuple[str, ...] | None = None
+    among: str | None = None
+    not_among: str | None = None
 
     def values(self, table: pd.DataFrame) -> Floats:
         """Return the values, infinite for those who never had it, NaN for those left out."""
@@ -133,19 +146,21 @@ Reading = Annotated[RateReading | SurvivalReading | MedianReading, Field(discrim
 
 
 class Readings(Content):
-    """All readings, and which column of a simulated arm says who is in a denominator."""
+    """All readings; which column says who is in a published denominator, and which clock a published one is."""
 
     id: str
     describes: str = ""
     denominators: dict[str, str | None]
+    clocks: dict[str, Clock]
     endpoints: dict[str, Reading]
 
     @model_validator(mode="after")
-    def _nesting_is_known(self) -> Self:
+    def _references_are_known(self) -> Self:
         for name, reading in self.endpoints.items():
-            parent = getattr(reading, "nested_in", None)
-            if parent is not None and parent not in self.endpoints:
-                raise ValueError(f'{name} is nested in "{parent}", which has no reading')
+            for key, words in (("nested_in", "is nested in"), ("among", "is among"), ("not_among", "is not among")):
+                other = getattr(reading, key, None)
+                if other is not None and not isinstance(self.endpoints.get(other), RateReading):
+                    raise ValueError(f'{name} {words} "{other}", which has no reading of a rate')
         return self
 
     @classmethod
@@ -170,10 +185,13 @@ class Readings(Content):
             return False
         statistic = str(row.statistic)
         if isinstance(reading, SurvivalReading):
-            return statistic == "median" or (pd.notna(row.time_days) and statistic != "crude")
+            timed = statistic == "median" or (pd.notna(row.time_days) and statistic != "crude")
+            return timed and row.clock in self.clocks and self.clocks[row.clock] in reading.time
         if isinstance(reading, MedianReading):
-            return statistic in {"median", "mean"} and float(row.value) > 0
-        return statistic in {"proportion", "crude", "kaplan_meier", "cumulative_incidence"}
+            on_clock = reading.clocks is None or row.clock in reading.clocks
+            return on_clock and statistic in {"median", "mean"} and float(row.value) > 0
+        share = statistic in {"proportion", "crude", "kaplan_meier", "cumulative_incidence"}
+        return share and reading.column_at(row.time_days) is not None
 
 
 @dataclass(frozen=True)
@@ -185,6 +203,7 @@ class Piece:
     denominator: str | None
     time_days: float | None = None
     after: float | None = None
+    clock: Clock = "day_zero"
     parent: RateReading | None = None
 
 
@@ -222,20 +241,23 @@ def _curve(
             share = 1.0 - share
         bounded = row.statistic != "median" and row.interval_kind == "published" and row.upper > row.lower
         n = effective_trials(share, row.lower, row.upper, row.n) if bounded else float(row.n)
-        points.append((time, share, n, readings.denominators[row.denominator]))
+        points.append((time, share, n, readings.denominators[row.denominator] or "", readings.clocks[row.clock]))
     points = _not_rising(sorted(points))
     cut = conditional_survival([p[1] for p in points], [p[2] for p in points])
     pieces, before = [], None
-    for (time, _, _, denominator), (share, trials) in zip(points, cut, strict=True):
+    for (time, _, _, denominator, clock), (share, trials) in zip(points, cut, strict=True):
         term = Term(f"{name}/{endpoint}@{time:.0f}", name, cluster, reading.family, endpoint, "share", share, trials)
-        pieces.append(Piece(term, reading, denominator, time, before))
+        pieces.append(Piece(term, reading, denominator or None, time, before, clock))
         before = time
     return pieces
 
 
-def _not_rising(points: list[tuple[float, float, float, str | None]]) -> list[tuple[float, float, float, str | None]]:
+Point = tuple[float, float, float, str, Clock]
+
+
+def _not_rising(points: list[Point]) -> list[Point]:
     """Drop points that lie above an earlier one or share its time (two reports of one curve)."""
-    kept: list[tuple[float, float, float, str | None]] = []
+    kept: list[Point] = []
     for point in points:
         if not kept or (point[1] <= kept[-1][1] and point[0] > kept[-1][0] + 1.0):
             kept.append(point)
@@ -253,7 +275,8 @@ def _median(name: str, cluster: str, row: Any, reading: MedianReading, readings:
     term = Term(
         f"{name}/{row.endpoint}", name, cluster, reading.family, row.endpoint, "value", observed, 1.0 / error**2
     )
-    return Piece(term, reading, readings.denominators[row.denominator])
+    group = _as_rate(readings.endpoints.get(reading.among or reading.not_among or ""))
+    return Piece(term, reading, readings.denominators[row.denominator], parent=group)
 
 
 def _rate(name: str, cluster: str, row: Any, reading: RateReading, rows: pd.DataFrame, readings: Readings) -> Piece:
@@ -319,6 +342,9 @@ def read_members(
 def _read_piece(piece: Piece, table: pd.DataFrame, member: NDArray[np.int64], n_members: int) -> tuple[Floats, Floats]:
     inside = np.ones(len(table), bool) if piece.denominator is None else table[piece.denominator].to_numpy(bool)
     if isinstance(piece.reading, MedianReading):
+        if piece.parent is not None:
+            _, has = piece.parent.flags(table)
+            inside = inside & (has if piece.reading.among is not None else ~has)
         values = np.where(inside, piece.reading.values(table), np.nan)
         return _medians(values, member, n_members)
     among, has = _flags(piece, table)
@@ -333,12 +359,10 @@ def _flags(piece: Piece, table: pd.DataFrame) -> tuple[Flags, Flags]:
     if isinstance(reading, SurvivalReading):
         if piece.time_days is None:
             raise TableError(f'term "{piece.term.id}" has no time')
-        among, has = reading.flags(table, piece.time_days)
+        among, has = reading.flags(table, piece.time_days, piece.clock)
         if piece.after is not None:
-            known, free = reading.flags(table, piece.after)
+            known, free = reading.flags(table, piece.after, piece.clock)
             among = among & known & free
-        if reading.among is not None:
-            among = among & table[reading.among].to_numpy(bool)
         return among, has
     if isinstance(reading, MedianReading):
         raise TableError(f'term "{piece.term.id}" is a median, not a share')

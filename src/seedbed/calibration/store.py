@@ -77,6 +77,15 @@ class Store:
                 "give another folder, or the plan, seed and library it was started with"
             )
 
+    def add_minutes(self, minutes: float) -> float:
+        """Add to the time that was worked on this folder, over all sittings; return the total [min]."""
+        if self.folder is None:
+            return minutes
+        file = self.folder / "minutes.json"
+        total = minutes + (float(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else 0.0)
+        write_whole(file, json.dumps(total).encode())
+        return total
+
     def read(self, name: str) -> pd.DataFrame | None:
         """Return a finished piece, or None."""
         if self.folder is None or not (self.folder / f"{name}.parquet").exists():

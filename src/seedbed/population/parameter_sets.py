@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,8 +18,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from seedbed import streams
-from seedbed.documents import Content
+from seedbed import library, streams
+from seedbed.documents import Content, load
+from seedbed.errors import ContentError, Problem, nearest
 from seedbed.population.distributions import BetweenPatients, LogitNormalAround, LogNormalAround
 
 Numbers = NDArray[np.float64]
@@ -120,6 +122,39 @@ class ParameterSets:
             return np.exp(deviation)
         drawn = expit(logit(typical) + deviation) if change.scale == "logit" else typical + deviation
         return drawn / typical
+
+
+def read_sets(name_or_path: str | Path) -> ParameterSets:
+    """Return the parameter sets of an ensemble: ``<id>.yaml`` says what each column of ``<id>.csv`` changes.
+
+    Raises
+    ------
+    ContentError
+        There is no such ensemble, its table is absent, or lacks a column.
+    """
+    document = load(library.find("ensembles", name_or_path))
+    path = document.path.with_suffix(".csv")
+    if not path.exists():
+        raise ContentError(
+            Problem("the table of the ensemble is absent", str(path), cure="restore it, or calibrate again")
+        )
+    table = pd.read_csv(path)
+    changes = {name: Change.model_validate(change) for name, change in document.data["parameters"].items()}
+    lacking = [name for name in changes if name not in table]
+    if lacking:
+        raise ContentError(
+            [Problem(f'column "{name}" is absent', str(path), nearest=nearest(name, table.columns)) for name in lacking]
+        )
+    return ParameterSets(changes, table, int(document.data["seed"]))
+
+
+def default_ensemble(model: str) -> str | None:
+    """Return the ensemble that runs of a model use when none is named, or None before there is one."""
+    for name in library.names("ensembles"):
+        data = load(library.find("ensembles", name)).data
+        if data.get("default") and data.get("model") == model:
+            return name
+    return None
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ def world(effect, n=6000, seed=1):
     control = (luck < chance).astype(float)
     treated = (luck < np.clip(chance + effect, 0, 1)).astype(float)
     covariates = pd.DataFrame({"fitness": fitness, "noise": draw.standard_normal(n)})
-    return Outcomes(
-        treated, control, prognosis(covariates, control), np.arange(n) % 8, fitness > 0.3, np.ones(n, bool)
-    )
+    return Outcomes(treated, control, prognosis(covariates, control), np.arange(n) % 8, fitness > 0.3, np.ones(n, bool))
 
 
 def test_a_real_effect_is_seen_without_selection():

@@ -1,0 +1,211 @@
+"""From a checked plan to an ensemble: set the problem up, calibrate, judge, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from seedbed import __version__, library
+from seedbed.calibration import diagnostics
+from seedbed.calibration.ensemble import Ensemble, Provenance, rounds_of, sets_of
+from seedbed.calibration.ensemble import write as write_ensemble
+from seedbed.calibration.fit import Calibration, calibrate
+from seedbed.calibration.plan import Checked, PlanArm
+from seedbed.calibration.priors import LogitNormal, LogNormal, Prior, Uniform
+from seedbed.calibration.readings import Piece, terms_of_arm
+from seedbed.calibration.simulator import Progress, Work
+from seedbed.calibration.space import Latent, Parameter, Space
+from seedbed.calibration.store import Store, write_whole
+from seedbed.calibration.terms import Terms
+from seedbed.calibration.trial_simulator import RELATIVE_TOLERANCE, TrialSimulator, arm_task
+from seedbed.documents import content_hash
+from seedbed.population.parameter_sets import Change
+
+PATIENTS_PER_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A plan ready to be calibrated.
+
+    Attributes
+    ----------
+    latent : parameters, products, and the terms of the fitted arms
+    simulator : simulates every arm of the plan, fitted or not
+    pieces : per arm, its terms and how they are read
+    """
+
+    checked: Checked
+    latent: Latent
+    simulator: TrialSimulator
+    pieces: dict[str, list[Piece]]
+
+    @property
+    def fitted_terms(self) -> Terms:
+        """The terms of the fitted arms."""
+        return self.latent.terms
+
+
+def set_up(checked: Checked) -> Setup:
+    """Turn a checked plan into coordinates, terms and a simulator."""
+    plan = checked.plan
+    pieces = {
+        name: terms_of_arm(name, cluster_of(arm, checked.rows[name]), checked.rows[name], checked.readings)
+        for name, arm in plan.arms.items()
+    }
+    fitted = checked.arms("fit")
+    terms = Terms(tuple(piece.term for name in fitted for piece in pieces[name]))
+    parameters = tuple(Parameter(name, p.prior, p.differs_by_product) for name, p in plan.parameters.items())
+    space = Space(parameters, {name: plan.arms[name].product for name in fitted}, plan.between_study)
+    tasks = {name: arm_task(arm.emulation, pieces[name]) for name, arm in plan.arms.items()}
+    return Setup(checked, Latent(space, terms), TrialSimulator(tasks, changes_of(checked)), pieces)
+
+
+def cluster_of(arm: PlanArm, rows: pd.DataFrame) -> str:
+    """Return the cohort group whose deviation an arm's terms share; its study where there is none."""
+    groups = [str(group) for group in rows.cohort_group.dropna() if not str(group).startswith("fact ")]
+    return groups[0] if groups else arm.study
+
+
+def changes_of(checked: Checked) -> dict[str, Change]:
+    """Return what each parameter of a plan changes."""
+    return {
+        name: Change(changes=p.changes, of=p.of, scale=_scale(p.prior), differs_by_product=p.differs_by_product > 0)
+        for name, p in checked.plan.parameters.items()
+    }
+
+
+def _scale(prior: Prior) -> str:
+    if isinstance(prior, LogNormal) or (isinstance(prior, Uniform) and prior.log):
+        return "log"
+    return "logit" if isinstance(prior, LogitNormal) else "plain"
+
+
+def identity(checked: Checked) -> dict[str, object]:
+    """Return what decides the numbers of a calibration: content by its hashes, seed, version, tolerance."""
+    plan = checked.plan
+    model = library.find("models", plan.model).parent
+    files = {file.relative_to(model).as_posix(): file.read_text(encoding="utf-8") for file in _contents(model)}
+    clinic = {
+        f"{kind}/{file.name}": file.read_text(encoding="utf-8")
+        for kind in (
+            "care",
+            "outcomes",
+            "measurements",
+            "rules",
+            "populations",
+            "protocols",
+            "products",
+            "regimens",
+            "drugs",
+        )
+        for file in _contents(library.path(kind))
+    }
+    return {
+        "plan": content_hash(plan.model_dump(mode="json")),
+        "evidence": content_hash({name: rows.to_json(orient="records") for name, rows in checked.rows.items()}),
+        "model": content_hash(files),
+        "clinic": content_hash(clinic),
+        "seed": plan.seed,
+        "seedbed_version": __version__,
+        "relative_tolerance": RELATIVE_TOLERANCE,
+    }
+
+
+def _contents(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.rglob("*")) if file.suffix in {".yaml", ".ant", ".csv"}]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a calibration left."""
+
+    setup: Setup
+    calibration: Calibration
+    ensemble: Ensemble
+
+
+def execute(
+    checked: Checked,
+    folder: Path,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+    sampling: Callable[[str, float], None] | None = None,
+) -> Outcome:
+    """Calibrate a plan in a work folder, or go on with what a killed calibration left there.
+
+    Parameters
+    ----------
+    folder : work folder; finished batches are kept in it
+    workers : processes
+    progress, sampling : told what is being done
+
+    Raises
+    ------
+    RunError
+        The folder holds another calibration, or cannot be written.
+    """
+    began = time.monotonic()
+    setup, plan = set_up(checked), checked.plan
+    store = Store(folder)
+    hashes = identity(checked)
+    store.claim(hashes)
+    work = Work(
+        setup.simulator,
+        setup.latent.space,
+        setup.latent.terms,
+        plan.budget.subjects,
+        plan.seed,
+        store,
+        workers,
+        max(1, PATIENTS_PER_BATCH // plan.budget.subjects),
+        progress,
+    )
+    calibration = calibrate(setup.latent, work, plan.budget, sampling)
+    minutes = store.add_minutes((time.monotonic() - began) / 60.0)
+    found = Ensemble(sets_of(setup.latent, calibration.vectors), _provenance(setup, calibration, hashes, minutes))
+    write_ensemble(found, folder)
+    write_tables(folder, setup, calibration)
+    return Outcome(setup, calibration, found)
+
+
+def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, object], minutes: float) -> Provenance:
+    plan = setup.checked.plan
+    return Provenance(
+        id=plan.id.removeprefix("calibrate_"),
+        title=plan.title,
+        plan=plan.id,
+        model=plan.model,
+        seed=plan.seed,
+        sets=len(calibration.chosen),
+        effective=round(calibration.effective, 1),
+        members=len(calibration.members),
+        products=tuple(setup.latent.space.products),
+        parameters=changes_of(setup.checked),
+        priors={name: p.prior for name, p in plan.parameters.items()},
+        fitted=tuple(setup.checked.arms("fit")),
+        predicted=tuple(setup.checked.arms("predict")),
+        rounds=rounds_of(calibration),
+        hashes={name: str(hashes[name]) for name in ("plan", "evidence", "model", "clinic")},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        minutes=round(minutes, 1),
+        updates=plan.updates.ensemble if plan.updates else None,
+        default=plan.default,
+    )
+
+
+def write_tables(folder: Path, setup: Setup, calibration: Calibration) -> None:
+    """Write what the data moved, correlations and misfits as CSV."""
+    tables = {
+        "movement": diagnostics.movement(setup.latent, calibration.vectors),
+        "correlations": diagnostics.correlations(setup.latent, calibration.vectors),
+        "misfits": diagnostics.misfits(calibration),
+    }
+    for name, table in tables.items():
+        write_whole(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.4g").encode())
