@@ -49,7 +49,12 @@ def design(
     with Progress(*columns, console=console) as bar:
         simulated = _pool(study, read, folder, workers, bar)
         task = bar.add_task("trial replicates", total=study.total_replicates(read, simulated))
-        result = study.characterize(read, simulated, progress=lambda done: bar.advance(task, done))
+        result = study.characterize(
+            read,
+            simulated,
+            counterfactual=study.counterfactual_pool(read),
+            progress=lambda done: bar.advance(task, done),
+        )
     result.write(folder)
     page = design_report.write(result, folder, language)
     console.print(design_report.terminal(result, language))

@@ -462,6 +462,8 @@ def estimands(setting: Setting) -> Section:
     blocks: list[Block] = [
         Table((t("design.estimand.attribute"), t("design.choice")), attributes, n_text=2, layout="prose")
     ]
+    if setting.design.facts["target_by_censoring"]:
+        blocks.append(Paragraph(t("design.target_by_censoring"), "warn"))
     for arm in plan.experimental:
         mine = table[table["arm"] == arm.id]
         said = t(

@@ -305,3 +305,21 @@ def test_null_world_copies_the_control_arm():
     null = pool.null()
     np.testing.assert_array_equal(null.courses.death[1], pool.courses.death[0])
     assert replace(null, arms=pool.arms).arms == pool.arms
+
+
+def test_a_hypothetical_target_comes_from_the_world_without_the_event():
+    strategies = {**plan().estimand.intercurrent_events, "cart_not_infused": "hypothetical"}
+    the_plan = plan(estimand={"intercurrent_events": strategies}, replicates={"main": 60, "by_size": 20})
+    events, endpoints, subjects = exponential_tables(4000, {"asct": 1 / 500, "asct_cart": 0.5 / 500})
+    ideal = from_tables(the_plan, events, endpoints, subjects, follow_up_days=2000)
+    # those who would die first are those whose cells fail: censoring is informative
+    death = events[(events["arm"] == "asct_cart") & (events["event"] == "death")]
+    weak = death.loc[death["day"] < 200, ["subject"]].assign(arm="asct_cart", event="cart_not_infused", day=10.0)
+    real = from_tables(the_plan, pd.concat([events, weak]), endpoints, subjects, follow_up_days=2000)
+    known = characterize(the_plan, real, counterfactual=ideal)
+    assert known.tables["bias"]["target"].iloc[0] == pytest.approx(0.5, abs=0.04)
+    assert known.tables["bias"]["in_trials"].iloc[0] < 0.46
+    assert not known.facts["target_by_censoring"]
+    guessed = characterize(the_plan, real)
+    assert guessed.facts["target_by_censoring"]
+    assert guessed.tables["bias"]["target"].iloc[0] < 0.46

@@ -12,7 +12,15 @@ and decides (`replicate`, `decisions`), and tabulates (`operating`, `curves`).
 from seedbed.study.design.plan import Plan, changed
 from seedbed.study.design.plan import read as read_plan
 from seedbed.study.design.pool import PoolData, from_tables, read_runs
-from seedbed.study.design.work import Design, characterize, design, make_pool, read, total_replicates
+from seedbed.study.design.work import (
+    Design,
+    characterize,
+    counterfactual_pool,
+    design,
+    make_pool,
+    read,
+    total_replicates,
+)
 
 __all__ = [
     "Design",
@@ -20,6 +28,7 @@ __all__ = [
     "PoolData",
     "changed",
     "characterize",
+    "counterfactual_pool",
     "design",
     "from_tables",
     "make_pool",

@@ -36,6 +36,9 @@ class Pool(Content):
 
     protocol: str | None = None
     runs: tuple[str, ...] = ()
+    counterfactual_runs: tuple[str, ...] = Field(
+        default=(), description="the same patients where events handled as hypothetical cannot happen"
+    )
     subjects: int = Field(default=100_000, ge=100)
     seed: int = Field(default=1, ge=0)
     follow_up_days: float = Field(default=1100, gt=0)

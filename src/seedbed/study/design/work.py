@@ -109,7 +109,7 @@ def design(
     if pool is None:
         pool = make_pool(plan, pool_folder, workers=workers, progress=pool_progress)
     source = library.find("plans", name_or_path)
-    result = characterize(plan, pool, progress=progress)
+    result = characterize(plan, pool, counterfactual=counterfactual_pool(plan), progress=progress)
     facts = {
         **result.facts,
         "plan_hash": content_hash(source),
@@ -141,6 +141,12 @@ def make_pool(
     return read_runs(plan, [where])
 
 
+def counterfactual_pool(plan: Plan) -> PoolData | None:
+    """Return the pool of a world without the hypothetical events, or None where the plan names none."""
+    runs = plan.pool.counterfactual_runs
+    return read_runs(plan, [Path(run) for run in runs]) if runs else None
+
+
 def total_replicates(plan: Plan, pool: PoolData) -> int:
     """Return how many replicates `characterize` will simulate, for a progress bar."""
     replicates = plan.replicates
@@ -156,8 +162,17 @@ def _block_replicates(plan: Plan, n_blocks: int) -> int:
     return max(50, plan.replicates.main // (2 * n_blocks)) if n_blocks else 0
 
 
-def characterize(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: None) -> Design:
-    """Return the design of a plan on a pool that is at hand."""
+def characterize(
+    plan: Plan, pool: PoolData, *, counterfactual: PoolData | None = None, progress: Progress = lambda _n: None
+) -> Design:
+    """Return the design of a plan on a pool that is at hand.
+
+    Parameters
+    ----------
+    pool : the world of the trial
+    counterfactual : the same patients in a world where events handled as hypothetical cannot happen; it gives the
+        target's true value. Without it the value is that of censoring at the event, and the report says so.
+    """
     simulation = operating.simulator(plan, pool, progress=progress)
     size = simulation.size(plan.subjects)
     worlds = _worlds(simulation, pool, size)
@@ -168,14 +183,17 @@ def characterize(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: 
         "by_test": operating.by_test(plan, pool.arms, worlds),
         "looks": operating.looks_table(plan, size, simulation.expected_events, worlds),
         "by_size": operating.by_size(simulation, pool),
-        "bias": operating.bias_table(plan, pool, main),
+        "bias": operating.bias_table(plan, pool, main, counterfactual),
         "assurance": operating.assurance(simulation, pool),
         "pool_survival": curves.pool_survival(plan, pool),
         "hazard_ratio_by_period": curves.hazard_ratio_by_period(plan, pool),
         "pool_rates": curves.pool_rates(plan, pool),
         "replicates": _per_replicate(main),
     }
-    return Design(plan, tables, _facts(plan, pool, simulation, tables))
+    facts = _facts(plan, pool, simulation, tables)
+    hypothetical = "hypothetical" in plan.estimand.intercurrent_events.values()
+    facts["target_by_censoring"] = hypothetical and counterfactual is None
+    return Design(plan, tables, facts)
 
 
 def _worlds(simulation: Simulator, pool: PoolData, size: Size) -> dict[str, World]:
