@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run", "check", "evidence", "report")
+COMMANDS = ("run", "report", "model", "simulate", "evidence", "check", "calibrate", "design")
 
 
 def _application() -> typer.Typer:
