@@ -116,6 +116,20 @@ SPOILED = {
         [("day: 2}", "day: 2, infusions: [{day: 1, share: 0.5}, {day: 0, share: 0.5}]}")],
         ["line 20  days of the infusions [1, 0]; expected rising days that begin with 0"],
     ),
+    "two kinds of costimulation in one arm": (
+        [
+            (
+                "elements:\n",
+                "elements:\n  other: {kind: cart, product: cd22_4_1bb, dose: 1, unit: cell, clock: cart, day: 9}\n",
+            ),
+            ("cart, growth_factor]", "cart, other, growth_factor]"),
+        ],
+        ['arm "asct_cart" mixes products with costimulation 4-1BB and CD28; expected the same in one arm'],
+    ),
+    "an emulated arm that is not there": (
+        [("population: large", "emulates: {study: sauter_2019, arms: {asct_car: asct_cart}}\npopulation: large")],
+        ['line 4  unknown arm "asct_car"', 'did you mean "asct_cart"?'],
+    ),
     "unknown care": (
         [("care: [standard]", "care: [standrad]")],
         ['line 30  unknown care "standrad"', 'did you mean "standard"?'],

@@ -1,0 +1,46 @@
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from seedbed.documents import Content, load
+from seedbed.lenient import parse_leniently
+
+
+class Dose(Content):
+    drug: str
+    amount: Annotated[float, Field(gt=0)]
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class Plan(Content):
+    id: str
+    doses: tuple[Dose, ...]
+
+
+def _parse(tmp_path, text):
+    file = tmp_path / "plan.yaml"
+    file.write_text(text, encoding="utf-8")
+    return parse_leniently(load(file), Plan)
+
+
+def test_a_good_file_has_no_problems(tmp_path):
+    plan, problems = _parse(tmp_path, "id: a\ndoses: [{drug: x, amount: 2}]\n")
+    assert plan.doses[0].amount == 2
+    assert problems == []
+
+
+def test_slips_are_reported_and_set_aside(tmp_path):
+    plan, problems = _parse(tmp_path, "id: a\nnote: b\ndoses:\n- {drug: x, amount: -2, share: 3}\n")
+    assert plan.doses[0].drug == "x"
+    assert plan.doses[0].amount > 0
+    assert plan.doses[0].share <= 1
+    assert len(problems) == 3
+    assert {problem.line for problem in problems} == {2, 4}
+
+
+@pytest.mark.parametrize("text", ["id: a\n", "id: a\ndoses: 3\n", "id: a\ndoses: [{drug: x, amount: many}]\n"])
+def test_what_cannot_be_understood_gives_nothing_but_problems(tmp_path, text):
+    plan, problems = _parse(tmp_path, text)
+    assert plan is None
+    assert problems
