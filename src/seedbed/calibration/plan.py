@@ -8,7 +8,7 @@ arm whose results are kept for prediction and that the plan would fit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -125,6 +125,10 @@ class Checked:
     def arms(self, use: Use) -> list[str]:
         """Return the arms of one use."""
         return [name for name, arm in self.plan.arms.items() if arm.use == use]
+
+    def with_seed(self, seed: int) -> Checked:
+        """Return the same plan with another seed."""
+        return replace(self, plan=self.plan.model_copy(update={"seed": seed}))
 
 
 @dataclass(frozen=True)

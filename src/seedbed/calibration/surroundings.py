@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from seedbed import evidence, library
-from seedbed.calibration.plan import Surroundings
+from seedbed.calibration.plan import Checked, Surroundings, read
 from seedbed.calibration.readings import ROW_COLUMNS
 from seedbed.documents import load
 from seedbed.model import read_model
@@ -17,6 +18,19 @@ from seedbed.population.parameter_sets import FACTORS
 STRETCHABLE = ("lognormal", "logitnormal")
 MIDDLES = ("median", "mean", "geometric_mean", "population_mean")
 DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
+
+
+def read_plan(name_or_path: str | Path) -> Checked:
+    """Return a plan checked against the library and the evidence base.
+
+    Raises
+    ------
+    ContentError
+        Lists every problem with its line.
+    """
+    data = load(library.find("plans", name_or_path)).data
+    model = data.get("model") if isinstance(data, dict) else None
+    return read(name_or_path, surroundings(model if model in library.names("models") else "asct_cart"))
 
 
 def surroundings(model: str) -> Surroundings:
