@@ -18,7 +18,8 @@ def test_a_sound_model_passes(check, small):
 
 @pytest.mark.parametrize("check", checks.ALL_CHECKS)
 def test_every_check_says_what_it_is_for(check):
-    assert check.__doc__ and not check.__doc__.startswith("Return")
+    assert check.__doc__
+    assert not check.__doc__.startswith("Return")
 
 
 @pytest.mark.parametrize(
