@@ -24,6 +24,7 @@ from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
 from seedbed.lenient import parse_leniently
 from seedbed.population.parameter_sets import Kind
+from seedbed.population.schema import Disease
 from seedbed.sources import Source, Words
 
 Use = Literal["fit", "predict"]
@@ -36,6 +37,7 @@ class PlanParameter(Content):
     Attributes
     ----------
     changes, of : what it changes; see `seedbed.population.parameter_sets.Change`
+    only_in : diseases that it is for; all of them by default
     prior : distribution of the factor, or of the effect's size
     differs_by_product : standard deviation between CAR-T products, on the prior's scale (log, logit or plain)
     source : of the prior; it must not rest on any result of ASCT followed by CAR-T
@@ -43,6 +45,7 @@ class PlanParameter(Content):
 
     changes: Kind
     of: str
+    only_in: tuple[Disease, ...] = ()
     prior: Prior
     differs_by_product: float = Field(0.0, ge=0)
     describes: str = ""

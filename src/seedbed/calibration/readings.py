@@ -313,7 +313,9 @@ def _parent(row: Any, reading: RateReading, rows: pd.DataFrame) -> Any | None:
     """Return the row that this one is nested in: same patients, same scale of grading, and not smaller."""
     if reading.nested_in is None:
         return None
-    candidates = rows[(rows.endpoint == reading.nested_in) & (rows.n == row.n) & (rows.denominator == row.denominator)]
+    same = (rows.n == row.n) & (rows.denominator == row.denominator)
+    same &= (rows.time_days == row.time_days) | (rows.time_days.isna() & pd.isna(row.time_days))
+    candidates = rows[(rows.endpoint == reading.nested_in) & same]
     if candidates.empty or float(candidates.iloc[0].value) < float(row.value) - 0.005:
         return None
     return candidates.iloc[0]
@@ -368,7 +370,7 @@ def _flags(piece: Piece, table: pd.DataFrame) -> tuple[Flags, Flags]:
         raise TableError(f'term "{piece.term.id}" is a median, not a share')
     among, has = reading.flags(table, piece.time_days)
     if piece.parent is not None:
-        _, parent = piece.parent.flags(table)
+        _, parent = piece.parent.flags(table, piece.time_days)
         among = among & parent
     return among, has
 

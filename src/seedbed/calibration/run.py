@@ -75,7 +75,13 @@ def cluster_of(arm: PlanArm, rows: pd.DataFrame) -> str:
 def changes_of(checked: Checked) -> dict[str, Change]:
     """Return what each parameter of a plan changes."""
     return {
-        name: Change(changes=p.changes, of=p.of, scale=_scale(p.prior), differs_by_product=p.differs_by_product > 0)
+        name: Change(
+            changes=p.changes,
+            of=p.of,
+            only_in=p.only_in,
+            scale=_scale(p.prior),
+            differs_by_product=p.differs_by_product > 0,
+        )
         for name, p in checked.plan.parameters.items()
     }
 

@@ -68,7 +68,7 @@ def draw(
     """
     numbers = np.atleast_1d(np.asarray(subjects, dtype=np.int64))
     luck = uniforms(_names(population, model_parameters), population.correlations, numbers, seed)
-    adjusted = sets.adjustments(numbers) if sets is not None else Adjustments()
+    adjusted = sets.adjustments(numbers, population.disease) if sets is not None else Adjustments()
     columns = _covariates(population, luck)
     columns |= _parameters(population, model_parameters, luck, columns, adjusted)
     columns |= _hazards(population, columns, numbers.size, adjusted)

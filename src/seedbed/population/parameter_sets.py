@@ -48,14 +48,20 @@ class Change(Content):
         logit-normal spread); ``spread`` multiplies its log or logit standard deviation between patients;
         ``effect`` is the value of an effect of the population; ``factor`` is one of `FACTORS`
     of : id of the model parameter, effect or factor
+    only_in : diseases that it is for; all of them by default
     scale : scale on which products differ
     differs_by_product : whether each CAR-T product has its own value
     """
 
     changes: Kind
     of: str
+    only_in: tuple[str, ...] = ()
     scale: Literal["log", "logit", "plain"] = "log"
     differs_by_product: bool = False
+
+    def holds_in(self, disease: str) -> bool:
+        """Tell whether the change is for a disease."""
+        return not self.only_in or disease in self.only_in
 
 
 @dataclass(frozen=True)
@@ -85,16 +91,18 @@ class ParameterSets:
             return number % len(self.table)
         return np.searchsorted(self.members, number // self.block).astype(np.int64)
 
-    def adjustments(self, subjects: ArrayLike) -> Adjustments:
-        """Return what the sets change for subjects (n,), as it holds for a typical product."""
+    def adjustments(self, subjects: ArrayLike, disease: str) -> Adjustments:
+        """Return what the sets change for subjects (n,) with a disease, as it holds for a typical product."""
         rows = self.rows(subjects)
         found: dict[Kind, dict[str, Numbers]] = {"median": {}, "spread": {}, "effect": {}, "factor": {}}
         for name, change in self.changes.items():
+            if not change.holds_in(disease):
+                continue
             values = self.table[name].to_numpy(dtype=float)[rows]
             found[change.changes][change.of] = found[change.changes].get(change.of, 1.0) * values
         return Adjustments(found["median"], found["spread"], found["effect"], found["factor"])
 
-    def of_product(self, subjects: ArrayLike, product: str | None) -> dict[str, Numbers]:
+    def of_product(self, subjects: ArrayLike, product: str | None, disease: str) -> dict[str, Numbers]:
         """Return by how much typical values differ for a product: model parameter -> factor (n,).
 
         A product that was fitted has its own values; another one is drawn from the between-product distribution,
@@ -106,7 +114,7 @@ class ParameterSets:
         return {
             change.of: self._ratio(name, change, product)[rows]
             for name, change in self.changes.items()
-            if change.differs_by_product and change.changes == "median"
+            if change.differs_by_product and change.changes == "median" and change.holds_in(disease)
         }
 
     def _ratio(self, name: str, change: Change, product: str) -> Numbers:

@@ -287,7 +287,9 @@ def enroll_candidates(
         own = _arm_columns(arm, subjects)
         made = product_of[name]
         parameters = product_parameters(made, who, subjects, values, seed) if made is not None else {}
-        parameters |= _adjusted_for_arm(made, subjects, parameters, values, sets)
+        if sets is not None:
+            parameters |= _adjusted_for_arm(made, who.disease, subjects, parameters, sets)
+        parameters |= _changed_by_arm(arm, subjects, parameters, values)
         tables[name] = pd.concat([own, table, pd.DataFrame(parameters, index=table.index)], axis=1)
     hidden = [column for column in subjects if column.startswith(("hazard:", "factor:", FACTOR))]
     return Enrollment(subjects.drop(columns=hidden), tables, _flow(trial, met, tables))
@@ -295,21 +297,33 @@ def enroll_candidates(
 
 def _adjusted_for_arm(
     made: Arm | None,
+    disease: str,
     subjects: pd.DataFrame,
     parameters: Mapping[str, NDArray[np.float64]],
-    values: Mapping[str, float],
-    sets: ParameterSets | None,
+    sets: ParameterSets,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the columns that parameter sets add to an arm: what its product differs in, and the clinic's factors."""
-    if sets is None:
-        return {}
     numbers = subjects["subject"].to_numpy(dtype=np.int64)
     product = made.cart_elements[0].product if made is not None else None
-    columns = {FACTOR_PREFIX + name: factor for name, factor in sets.adjustments(numbers).factors.items()}
-    for name, ratio in sets.of_product(numbers, product).items():
+    factors = sets.adjustments(numbers, disease).factors
+    columns = {FACTOR_PREFIX + name: factor for name, factor in factors.items()}
+    for name, ratio in sets.of_product(numbers, product, disease).items():
         column = PREFIX + name
-        own = parameters.get(column, subjects.get(column, values[name]))
+        own = parameters[column] if column in parameters else subjects[column]
         columns[column] = np.asarray(own, dtype=float) * ratio
+    return columns
+
+
+def _changed_by_arm(
+    arm: Arm, subjects: pd.DataFrame, parameters: Mapping[str, NDArray[np.float64]], values: Mapping[str, float]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of the parameters that an arm sets or multiplies."""
+    columns = {}
+    for name, change in arm.parameters.items():
+        column = PREFIX + name
+        own = np.asarray(parameters.get(column, subjects.get(column, values[name])), dtype=float)
+        changed = change.set if change.multiply is None else own * change.multiply
+        columns[column] = np.broadcast_to(np.asarray(changed, dtype=float), (len(subjects),)).copy()
     return columns
 
 

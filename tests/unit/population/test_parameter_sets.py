@@ -74,16 +74,23 @@ def test_products_differ_as_fitted_or_as_drawn():
         {"e": [2.0, 4.0], "e@axi_cel": [3.0, 2.0], "product_sd:e": [0.3, 0.0]},
         {"e": {"changes": "median", "of": "k", "differs_by_product": True}},
     )
-    np.testing.assert_allclose(known.of_product([0, 1, 2], "axi_cel")["k"], [1.5, 0.5, 1.5])
-    other = known.of_product([0, 1], "another")["k"]
+    np.testing.assert_allclose(known.of_product([0, 1, 2], "axi_cel", "b_all")["k"], [1.5, 0.5, 1.5])
+    other = known.of_product([0, 1], "another", "b_all")["k"]
     assert other[0] != 1.0
     assert other[1] == pytest.approx(1.0)
-    assert known.of_product([0, 2], "another")["k"].tolist() == [other[0], other[0]]
-    assert known.of_product([0], None) == {}
+    assert known.of_product([0, 2], "another", "b_all")["k"].tolist() == [other[0], other[0]]
+    assert known.of_product([0], None, "b_all") == {}
 
 
 def test_a_calibration_numbers_its_subjects_by_member():
     found = sets(
         {"a": [1.0, 2.0]}, {"a": {"changes": "factor", "of": "fever_threshold"}}, members=np.array([7, 9]), block=100
     )
-    np.testing.assert_allclose(found.adjustments([700, 950, 799]).factors["fever_threshold"], [1.0, 2.0, 1.0])
+    np.testing.assert_allclose(found.adjustments([700, 950, 799], "b_all").factors["fever_threshold"], [1.0, 2.0, 1.0])
+
+
+def test_a_change_may_be_for_some_diseases_only():
+    own = {"changes": "median", "of": "k_tumor_growth", "only_in": ("multiple_myeloma",)}
+    found = sets({"a": [2.0]}, {"a": own})
+    assert not found.adjustments([0], "large_b_cell_lymphoma").touches("k_tumor_growth")
+    assert found.adjustments([0], "multiple_myeloma").medians["k_tumor_growth"].tolist() == [2.0]
