@@ -57,7 +57,7 @@ def survival(
         *(alt.Tooltip(f"{name}:Q", title=t(f"number.{name}"), format=".1%") for name in ("estimate", "lower", "upper")),
     ]
     line = base.mark_line(strokeWidth=2.2, interpolate="step-after").encode(y="estimate:Q", tooltip=tooltip)
-    curve = (band + line).properties(width=650, height=theme.HEIGHT)
+    curve = (band + line).properties(width=600, height=theme.HEIGHT)
     chart = alt.vconcat(curve, _risk_table(at_risk, t, arms, x_scale, color), spacing=14)
     return theme.finish(chart, t, description=description)
 
@@ -65,7 +65,7 @@ def survival(
 def _risk_table(at_risk: pd.DataFrame, t: Catalogue, arms: Arms, x_scale: alt.Scale, color: alt.Color) -> alt.Chart:
     """Draw the numbers at risk as text under the ticks of the curve above."""
     names = [name for arm, name in arms.labels.items() if arm in set(at_risk["arm"])]
-    axis = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelLimit=130, labelPadding=24)
+    axis = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelLimit=170, labelPadding=24)
     title = alt.TitleParams(t("survival.at_risk"), fontSize=11, color=theme.MUTED, fontWeight="normal", offset=4)
     return (
         alt.Chart(arms.named(at_risk), title=title)
@@ -77,7 +77,7 @@ def _risk_table(at_risk: pd.DataFrame, t: Catalogue, arms: Arms, x_scale: alt.Sc
             color=color,
             tooltip=[alt.Tooltip(f"{name}:Q", title=t(f"number.{name}")) for name in ("n", "events", "censored")],
         )
-        .properties(width=650, height=19 * len(names))
+        .properties(width=600, height=19 * len(names))
     )
 
 
@@ -253,49 +253,69 @@ def cumulative(
 
 
 def tumor_burden(
-    table: pd.DataFrame,
-    cleared: pd.DataFrame,
+    courses: pd.DataFrame,
+    depths: pd.DataFrame,
     t: Catalogue,
     arms: Arms,
     *,
     limits: Sequence[tuple[float, str]],
+    levels: Mapping[str, str],
     description: str = "",
-) -> alt.VConcatChart:
-    """Draw tumor cells over time, from the last cell to the bulk, and below it the share without any.
+) -> alt.ConcatChart:
+    """Draw tumor cells of single patients down to the last one, and beside them how many lie how deep; a row an arm.
 
     Parameters
     ----------
-    table : arm, time [day], q05 to q95 of the burden [1e9 cells]
-    cleared : arm, time [day], share of subjects without a tumor cell, as `summary.share_without` returns
-    limits : detection limits of imaging and MRD tests as (cells, label); what lies below each is shaded
+    courses : arm, subject, time [day], value [1e9 cells], as `summary.courses` returns
+    depths : arm, time [day], level, share, as `summary.depths` returns
+    limits : detection limits as (cells, label); what lies below each is shaded
+    levels : words of the levels in order, keys of `DEPTH_COLORS`
     """
-    names = ["q05", "q25", "q50", "q75", "q95"]
-    frame = arms.named(table.assign(**{name: _log_cells(table[name]) for name in names}))[["arm_name", "time", *names]]
-    top = max(12.0, float(np.ceil(frame["q95"].max())))
-    scale = alt.Scale(domain=[NO_CELLS, top], nice=False)
-    axis = alt.Axis(values=list(range(-1, int(top) + 1)), labelExpr=_power_labels(t("tumor.none")), tickCount=14)
-    stop = float(table["time"].max())
+    panels = []
+    for arm in (arm for arm in arms.labels if arm in set(courses["arm"])):
+        rows, shares = courses[courses["arm"] == arm], depths[depths["arm"] == arm]
+        burden = _burden_panel(rows, t, arms.labels[arm], arms.colors[arm], limits)
+        panels.append(burden.properties(width=370, height=215))
+        panels.append(_depth_panel(shares, t, levels).properties(width=270, height=215))
+    return theme.finish(alt.concat(*panels, columns=2, spacing=22), t, description=description)
+
+
+DEPTH_COLORS = {
+    "visible": "#b35806",
+    "below_imaging": "#fdb863",
+    "below_mrd": "#b2abd2",
+    "none": "#542788",
+    "dead": "#d9dde1",
+}
+
+
+def _burden_panel(
+    rows: pd.DataFrame, t: Catalogue, title: str, color: str, limits: Sequence[tuple[float, str]]
+) -> alt.LayerChart:
+    frame = rows.assign(cells=_log_cells(rows["value"]))[["subject", "time", "cells"]]
+    top = max(12.0, float(np.ceil(frame["cells"].max())))
+    axis = alt.Axis(values=[-1, *range(0, int(top) + 1, 2)], labelExpr=_power_labels(t("tumor.none")))
+    y = alt.Y("cells:Q", title=t("axis.tumor_cells"), scale=alt.Scale(domain=[NO_CELLS, top], nice=False), axis=axis)
     x = alt.X(
-        "time:Q",
-        title=t("axis.days_enrollment"),
-        scale=alt.Scale(domain=[0, stop], nice=False),
-        axis=alt.Axis(grid=False),
+        "time:Q", title=t("axis.days_enrollment"), scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=6)
     )
-    base = alt.Chart(frame).encode(
-        x=x,
-        color=alt.Color("arm_name:N", title=None, scale=arms.scale(table["arm"])),
+    line = alt.Chart(frame, title=title).mark_line(strokeWidth=1, opacity=0.4, color=color, interpolate="step-after")
+    return alt.layer(*_unseen(limits), line.encode(x=x, y=y, detail="subject:N"))
+
+
+def _depth_panel(shares: pd.DataFrame, t: Catalogue, levels: Mapping[str, str]) -> alt.Chart:
+    frame = shares.assign(level_name=shares["level"].map(levels), order=shares["level"].map(list(levels).index))
+    frame = frame[["time", "share", "level_name", "order"]]
+    scale = alt.Scale(domain=list(levels.values()), range=[DEPTH_COLORS[level] for level in levels])
+    x = alt.X(
+        "time:Q", title=t("axis.days_enrollment"), scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=5)
     )
-    y = alt.Y("q05:Q", title=t("axis.tumor_cells"), scale=scale, axis=axis)
-    wide = base.mark_area(opacity=0.13).encode(y=y, y2="q95:Q")
-    half = base.mark_area(opacity=0.22).encode(y="q25:Q", y2="q75:Q")
-    line = base.mark_line(strokeWidth=2.2).encode(y="q50:Q")
-    upper = alt.layer(*_unseen(limits), wide, half, line).properties(width=690, height=330)
-    share = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", values=[0, 0.5, 1]))
-    shares = arms.named(cleared)[["arm_name", "time", "share"]]
-    lower = alt.Chart(shares, title=t("tumor.cleared")).mark_line(interpolate="step-after", strokeWidth=2)
-    lower = lower.encode(x=x, y=share, color=alt.Color("arm_name:N", title=None, scale=arms.scale(cleared["arm"])))
-    chart = alt.vconcat(upper, lower.properties(width=690, height=80), spacing=16)
-    return theme.finish(chart, t, description=description)
+    y = alt.Y(
+        "share:Q", title=None, stack="zero", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)
+    )
+    color = alt.Color("level_name:N", title=None, scale=scale, legend=alt.Legend(columns=5))
+    area = alt.Chart(frame, title=t("tumor.depth")).mark_area(interpolate="step-after", opacity=1)
+    return area.encode(x=x, y=y, color=color, order="order:O")
 
 
 def _log_cells(burden: pd.Series) -> pd.Series:
@@ -381,9 +401,10 @@ def square(
 
 def _square_panel(row: Mapping[str, object], t: Catalogue, title: str, names: Mapping[str, str]) -> alt.LayerChart:
     corners = {"neither": row["neither"], "asct": row["asct"], "cart": row["cart"], "asct_cart": row["both"]}
+    above = {corner: max(share, row["expected"] if corner == "asct_cart" else 0.0) for corner, share in corners.items()}
     frame = pd.DataFrame(
-        [(names[corner], theme.ARM_COLORS[corner], share, t.percent(share)) for corner, share in corners.items()],
-        columns=["corner", "color", "share", "text"],
+        [(names[key], theme.ARM_COLORS[key], share, above[key], t.percent(share)) for key, share in corners.items()],
+        columns=["corner", "color", "share", "above", "text"],
     )
     y = alt.Y(
         "share:Q",
@@ -393,7 +414,7 @@ def _square_panel(row: Mapping[str, object], t: Catalogue, title: str, names: Ma
     )
     x = alt.X("corner:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=0, labelLimit=70))
     bars = alt.Chart(frame, title=title).mark_bar(width=32).encode(x=x, y=y, color=alt.Color("color:N", scale=None))
-    text = alt.Chart(frame).mark_text(dy=-7, fontSize=11).encode(x=x, y="share:Q", text="text:N")
+    text = alt.Chart(frame).mark_text(dy=-8, fontSize=11).encode(x=x, y="above:Q", text="text:N")
     expected = pd.DataFrame(
         {"corner": [names["asct_cart"]], "share": [row["expected"]], "name": [t("square.expected")]}
     )

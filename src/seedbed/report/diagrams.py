@@ -51,7 +51,7 @@ def _regimen_panel(
     frame = rows.assign(kind_name=rows["kind"].map(kinds), end=rows["stop"] + 0.5, begin=rows["start"] - 0.5)
     scale = alt.Scale(domain=[kinds[kind] for kind in drawn], range=[KIND_COLORS[kind] for kind in drawn])
     ticks = _day_ticks(domain)
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=190))
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260))
     axis = alt.Axis(values=ticks, title=t(f"clock.{clock}"), grid=True, labelFlush=False, format="+d", orient="bottom")
     x = alt.X("begin:Q", scale=alt.Scale(domain=list(domain), nice=False), axis=axis)
     base = alt.Chart(frame)
@@ -67,7 +67,7 @@ def _regimen_panel(
     chart = alt.layer(*layers, data=frame)
     if offset == offset:
         chart = alt.layer(chart, _upper_axis(frame, t, domain, offset)).resolve_scale(x="independent")
-    return chart.properties(width=470, height=alt.Step(20), title=title)
+    return chart.properties(width=430, height=alt.Step(20), title=title)
 
 
 def _day_ticks(domain: tuple[float, float]) -> list[int]:

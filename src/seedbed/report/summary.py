@@ -6,7 +6,7 @@ Nothing here knows words or colors. Tables of subjects may be long; every table 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -203,41 +203,64 @@ def _filled(column: pd.Series, missing: str | None) -> pd.Series:
     return column if missing is None else column.astype("string").fillna(missing)
 
 
-def with_clock(run: Run, clock: str) -> pd.DataFrame:
-    """Return the trajectories with the column ``time``: days from a subject's own stem cells, cells or enrollment.
+def courses(run: Run, observables: Sequence[str], grid: Sequence[float], *, clock: str) -> pd.DataFrame:
+    """Return the kept courses on a common grid of days, each to the death of its subject.
+
+    Visits differ between subjects; at each day of the grid stands the value of the last visit at or before it.
 
     Parameters
     ----------
-    clock : ``"stem_cell"``, ``"cart"`` or ``"enrollment"``; subjects without that day 0 are left out
+    observables : columns of the trajectories; those it lacks are left out
+    grid : days
+    clock : ``"stem_cell"``, ``"cart"`` or ``"enrollment"``: what the days count from; subjects without that day 0
+        are left out
+
+    Returns
+    -------
+    DataFrame : arm, subject, time, then the observables
     """
-    frame = run.trajectories
-    if frame.empty or clock == "enrollment":
-        return frame.assign(time=frame["day"]) if len(frame) else frame
-    zero = run.endpoints[["subject", "arm", f"{clock}_day"]].rename(columns={f"{clock}_day": "zero"})
-    merged = frame.assign(arm=frame["arm"].astype(str)).merge(zero, on=["subject", "arm"], how="inner")
-    return merged.assign(time=(merged["day"] - merged["zero"]).round()).dropna(subset=["time"])
+    present = [name for name in observables if name in run.trajectories]
+    if run.trajectories.empty or not present:
+        return pd.DataFrame(columns=["arm", "subject", "time", *present])
+    frame = run.trajectories[["arm", "subject", "day", *present]]
+    spans = _spans(run, frame, clock)
+    visits = frame.assign(arm=frame["arm"].astype(str)).merge(spans, on=["arm", "subject"])
+    visits = visits.assign(time=visits["day"].astype(float) - visits["zero"]).sort_values("time")
+    days = spans.merge(pd.DataFrame({"time": np.asarray(grid, dtype=float)}), how="cross").sort_values("time")
+    days = days[days["time"] <= days["end"] - days["zero"]]
+    found = pd.merge_asof(
+        days[["arm", "subject", "time"]], visits[["arm", "subject", "time", *present]], on="time", by=["arm", "subject"]
+    )
+    return found.dropna(subset=present).reset_index(drop=True)
 
 
-def bands(frame: pd.DataFrame, observables: Sequence[str], *, start: float, stop: float) -> pd.DataFrame:
-    """Return the spread between subjects of observables over time.
+def _spans(run: Run, frame: pd.DataFrame, clock: str) -> pd.DataFrame:
+    """Return day 0 of the clock and the day of death of each subject whose course was kept, in days of enrollment."""
+    kept = frame[["arm", "subject"]].drop_duplicates()
+    columns = run.endpoints[["arm", "subject", "os_days", "os_event", "stem_cell_day", "cart_day"]]
+    spans = kept.assign(arm=kept["arm"].astype(str)).merge(columns, on=["arm", "subject"])
+    zero = 0.0 if clock == "enrollment" else spans[f"{clock}_day"]
+    end = spans["os_days"].where(spans["os_event"].astype(bool), np.inf)
+    return spans.assign(zero=zero, end=end)[["arm", "subject", "zero", "end"]].dropna(subset=["zero"])
+
+
+def bands(table: pd.DataFrame, observables: Sequence[str]) -> pd.DataFrame:
+    """Return the spread between living subjects of observables over time.
 
     Parameters
     ----------
-    frame : trajectories with a column ``time`` [day], as `with_clock` returns
-    start, stop : window [day]; a time seen in fewer than half of the subjects of an arm is left out
+    table : courses on a grid, as `courses` returns; a time with fewer than half as many subjects as the fullest
+        one of the arm is left out
 
     Returns
     -------
     DataFrame : arm, observable, time, q05, q25, q50, q75, q95, n
     """
-    inside = frame[frame["time"].between(start, stop)] if len(frame) else frame
     parts = []
-    for arm, rows in inside.groupby("arm", sort=False, observed=True) if len(inside) else ():
-        needed = rows["subject"].nunique() / 2
-        for observable in observables:
-            if observable in rows:
-                table = _quantiles(rows, observable)
-                parts.append(table[table["n"] >= needed].assign(arm=str(arm), observable=observable))
+    for arm, rows in table.groupby("arm", sort=False):
+        for observable in (name for name in observables if name in rows):
+            made = _quantiles(rows, observable)
+            parts.append(made[made["n"] >= made["n"].max() / 2].assign(arm=str(arm), observable=observable))
     columns = ["arm", "observable", "time", *QUANTILES, "n"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -249,15 +272,30 @@ def _quantiles(rows: pd.DataFrame, observable: str) -> pd.DataFrame:
     return table.assign(n=groups.count()).reset_index()
 
 
-def share_without(frame: pd.DataFrame, observable: str, *, below: float) -> pd.DataFrame:
-    """Return the share of subjects in whom an observable lies below a value over time: arm, time [day], share, n."""
+def depths(table: pd.DataFrame, observable: str, floors: Mapping[str, float]) -> pd.DataFrame:
+    """Return how deep a burden lies below what tests can see, over time.
+
+    Parameters
+    ----------
+    table : courses on a grid, as `courses` returns
+    floors : the least burden of each level, deepest last; a burden below the last floor is of level ``"none"``,
+        and a subject who has died is of level ``"dead"``
+
+    Returns
+    -------
+    DataFrame : arm, time, level, share; shares of all subjects whose courses were kept
+    """
+    levels = [*floors, "none", "dead"]
+    edges = [np.inf, *floors.values(), -np.inf]
     parts = []
-    for arm, rows in frame.groupby("arm", sort=False, observed=True) if len(frame) else ():
-        known = rows.dropna(subset=[observable])
-        under = (known[observable] < below).groupby(known["time"])
-        table = pd.DataFrame({"share": under.mean(), "n": under.size()}).reset_index()
-        parts.append(table[table["n"] >= rows["subject"].nunique() / 2].assign(arm=str(arm)))
-    columns = ["arm", "time", "share", "n"]
+    for arm, rows in table.groupby("arm", sort=False):
+        everybody = rows["subject"].nunique()
+        level = pd.cut(rows[observable], edges[::-1], right=False, labels=[*levels[:-1]][::-1])
+        counts = pd.crosstab(rows["time"], level).reindex(columns=levels, fill_value=0)
+        counts["dead"] = everybody - counts.sum(axis=1)
+        long = (counts / everybody).rename_axis(columns="level").stack().rename("share").reset_index()
+        parts.append(long.assign(arm=str(arm)))
+    columns = ["arm", "time", "level", "share"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 

@@ -11,6 +11,7 @@ from seedbed import library, report, tables
 from seedbed.analysis.summary import Time, standard_definitions
 from seedbed.documents import load
 from seedbed.errors import ContentError
+from seedbed.population.checks import DERIVED_AT_ENROLLMENT
 from seedbed.report import blocks, catalogue, charts, contrasts, diagrams
 from seedbed.report.sections import closing, efficacy, safety
 
@@ -37,8 +38,8 @@ def used():
             (families if is_formatted and "{" in key else keys).add(literal)
         families |= {f"{family}." for _, family in NAMED.findall(file.read_text(encoding="utf-8"))}
     own = {"run.subjects"}  # in the docstring of the catalogue
-    indirect = {key for _, key in efficacy.DETECTION_LIMITS}
-    return (keys - own) | indirect, families
+    indirect = {f"headline.{note}" for note in efficacy.NOTES.values()}
+    return (keys - own) | indirect, families - {"headline."}
 
 
 def test_languages_have_the_same_keys():
@@ -80,13 +81,14 @@ DOMAINS = {
     "endpoint": {item.endpoint for item in standard_definitions()}
     | {f"{item.endpoint}_median" for item in standard_definitions() if isinstance(item, Time)},
     "kind": set(diagrams.KIND_COLORS),
-    "observable": {*safety.COUNTS, *safety.KINETICS, efficacy.TUMOR},
+    "observable": {*safety.COUNTS, *safety.KINETICS},
     "response_level": set(efficacy.RESPONSE_LEVELS),
     "response_at": set(efficacy.RESPONSE_COLUMNS),
     "toxicity_of": set(safety.GRADED),
     "engraftment": set(safety.ENGRAFTMENT),
     "corner": set(contrasts.SQUARE),
     "spread": set(charts.SOURCES_OF_SPREAD),
+    "depth": set(charts.DEPTH_COLORS),
     "verdict": set(charts.VERDICT_COLORS),
     "limit": set(closing.LIMITS),
     "survival_note": set(efficacy.SURVIVAL_NAMES),
@@ -122,7 +124,7 @@ def test_every_covariate_of_the_library_has_a_name():
         found |= set(load(file).data.get("covariates") or {})
     known = {key.removeprefix("covariate.") for key in texts("en") if key.startswith("covariate.")}
     assert found - known == set()
-    assert known - found == {"car_hematotox"}
+    assert known - found == set(DERIVED_AT_ENROLLMENT)
 
 
 def test_a_missing_key_is_an_error_with_the_nearest_one():

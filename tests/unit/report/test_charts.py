@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 import vl_convert
 
@@ -82,16 +83,7 @@ def test_numbers_at_risk_stand_under_the_curve(run, capfd):
     capfd.readouterr()
 
 
-def test_tumor_cells_are_drawn_down_to_none(run):
-    t = load("en")
-    frame = summary.with_clock(run, "enrollment")
-    bands = summary.bands(frame, ["tumor_total"], start=0, stop=1e9)
-    assert charts._log_cells(bands["q05"]).min() == charts.NO_CELLS
-    spec = charts.tumor_burden(
-        bands,
-        summary.share_without(frame, "tumor_total", below=1e-9),
-        t,
-        Setting.of(run, t).arms,
-        limits=[(1e6, "MRD")],
-    )
-    assert "none" in vl_convert.vegalite_to_svg(spec.to_dict())
+def test_tumor_cells_are_drawn_down_to_none(english):
+    assert charts._log_cells(pd.Series([0.0, 1e-9, 1.0])).tolist() == [charts.NO_CELLS, 0.0, 9.0]
+    spec = english["Living tumor cells, down to the last one"].chart.to_dict()
+    assert "none" in vl_convert.vegalite_to_svg(spec)

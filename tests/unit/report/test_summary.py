@@ -59,20 +59,35 @@ def test_flow_of_shards_is_added_up():
 
 
 def test_bands_are_ordered_and_on_the_clock(run):
-    frame = summary.with_clock(run, "cart")
-    table = summary.bands(frame, ["cart_blood"], start=-5, stop=30)
+    table = summary.bands(summary.courses(run, ["cart_blood"], range(-5, 31), clock="cart"), ["cart_blood"])
     assert table["time"].between(-5, 30).all()
-    names = list(summary.QUANTILES)
-    assert (np.diff(table[names].to_numpy(), axis=1) >= 0).all()
-    before = table[table["time"] < 0]
-    assert (before["q95"] == 0).all()
+    assert (np.diff(table[list(summary.QUANTILES)].to_numpy(), axis=1) >= 0).all()
+    assert (table.loc[table["time"] < 0, "q95"] == 0).all()
 
 
-def test_share_without_tumor_rises_to_a_share(run):
-    frame = summary.with_clock(run, "enrollment")
-    table = summary.share_without(frame, "tumor_total", below=1e-9)
-    assert table["share"].between(0, 1).all()
-    assert table.loc[table["time"] == 0, "share"].eq(0).all()
+def test_courses_hold_the_last_visit_and_end_at_death(run):
+    table = summary.courses(run, ["tumor_total"], range(0, 731, 7), clock="enrollment")
+    kept = run.trajectories
+    one = table[(table["arm"] == "cart") & (table["subject"] == kept["subject"].iloc[0])]
+    visits = kept[(kept["arm"] == "cart") & (kept["subject"] == kept["subject"].iloc[0])].sort_values("day")
+    expected = [visits.loc[visits["day"] <= time, "tumor_total"].iloc[-1] for time in one["time"]]
+    assert one["tumor_total"].tolist() == expected
+    last = table.groupby(["arm", "subject"])["time"].max()
+    died = run.endpoints[run.endpoints["os_event"]].set_index(["arm", "subject"])["os_days"]
+    both = pd.concat([last, died], axis=1, join="inner")
+    assert len(both) > 5
+    assert (both["time"] <= both["os_days"]).all()
+
+
+def test_depths_add_up_and_the_dead_stay_in_the_denominator(run):
+    table = summary.courses(run, ["tumor_total"], range(0, 731, 30), clock="enrollment")
+    depths = summary.depths(table, "tumor_total", {"visible": 1.0, "below_imaging": 1e-3, "below_mrd": 1e-9})
+    assert depths.groupby(["arm", "time"])["share"].sum().to_numpy() == pytest.approx(1.0)
+    start = depths[depths["time"] == 0].set_index(["arm", "level"])["share"]
+    assert start["cart", "visible"] == 1
+    end = depths[(depths["time"] == 720) & (depths["arm"] == "cart")].set_index("level")["share"]
+    kept = run.endpoints[run.endpoints["subject"].isin(run.trajectories["subject"]) & (run.endpoints["arm"] == "cart")]
+    assert end["dead"] == pytest.approx((kept["os_event"] & (kept["os_days"] < 720)).mean())
 
 
 def test_cumulative_share_keeps_those_without_recovery_in_the_denominator(run):

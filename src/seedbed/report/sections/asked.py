@@ -17,6 +17,8 @@ from seedbed.report.wording import data_table, joined, words
 FLAG_LEVELS = 2
 MOST_LEVELS = 8
 SMD_LIMIT = 0.1
+INDENT = "\u2003"
+LEVEL_ORDER = {level: index for index, level in enumerate(("CR", "PR", "SD", "PD"))}
 
 
 def question(setting: Setting) -> Section:
@@ -148,7 +150,7 @@ def baseline(setting: Setting) -> Section:
     run, t = setting.run, setting.t
     groups = {arm: run.subjects[run.subjects["subject"].isin(treated(setting, arm))] for arm in run.arms}
     enrolled = run.subjects[run.subjects["subject"].isin(run.endpoints["subject"])]
-    columns = [name for name in run.subjects if _is_covariate(run.subjects[name], str(name))]
+    columns = _covariates(setting, enrolled)
     rows = [row for name in columns for row in _covariate_rows(setting, str(name), enrolled, groups)]
     first = list(groups.values())
     header = (
@@ -164,12 +166,18 @@ def baseline(setting: Setting) -> Section:
 NOT_COVARIATES = {"subject", "parameter_set", "screening_number"}
 
 
-def _is_covariate(values: pd.Series, name: str) -> bool:
-    return (
-        name not in NOT_COVARIATES
-        and values.notna().any()
-        and (pd.api.types.is_numeric_dtype(values) or values.nunique() <= MOST_LEVELS)
-    )
+def _covariates(setting: Setting, enrolled: pd.DataFrame) -> list[str]:
+    """Return the covariates worth a row, in the order of the catalogue, which is that of a clinical paper."""
+    names = [str(name) for name in enrolled if str(name) not in NOT_COVARIATES and _tells(enrolled[name])]
+    order = {key: index for index, key in enumerate(setting.t.texts)}
+    return sorted(names, key=lambda name: order.get(f"covariate.{name}", len(order)))
+
+
+def _tells(values: pd.Series) -> bool:
+    """Tell whether a covariate has something to show: a number that differs, a flag that is true, few levels."""
+    if pd.api.types.is_bool_dtype(values):
+        return bool(values.any())
+    return values.nunique() > 1 and (pd.api.types.is_numeric_dtype(values) or values.nunique() <= MOST_LEVELS)
 
 
 def _covariate_rows(
@@ -185,11 +193,10 @@ def _covariate_rows(
     ):
         cells = [_median(t, column) for column in columns]
         return [(label, *cells, *_smd_cell(setting, [group[name] for group in groups.values()]))]
-    levels = sorted(values.unique(), key=str)
-    if set(map(str, levels)) <= {"True", "False", "0", "1", "0.0", "1.0"}:
-        levels = [level for level in levels if bool(float(level))] or levels
-        return [_level_row(setting, label, name, levels[0], columns, groups)]
-    rows = [_level_row(setting, t.name("level", str(level)), name, level, columns, groups) for level in levels]
+    levels = sorted(values.unique(), key=lambda level: (LEVEL_ORDER.get(str(level), len(LEVEL_ORDER)), str(level)))
+    if pd.api.types.is_numeric_dtype(values):
+        return [_level_row(setting, label, name, levels[-1], columns, groups)]
+    rows = [_level_row(setting, INDENT + t.name("level", str(level)), name, level, columns, groups) for level in levels]
     return [(label,), *rows]
 
 

@@ -45,7 +45,10 @@ def differences(setting: Setting) -> Section:
     labels = {name: name for name in dict.fromkeys(rates["outcome"])}
     described = joined(t, [_difference_words(setting, row) for row in rates.to_dict("records")[:4]])
     chart = charts.differences(rates, t, arms, labels=labels, description=described)
-    figure = Figure(t("difference.figure", arm=arms.labels[run.arms[0]]), chart, described, note=t("difference.note"))
+    others = arms.labels[run.arms[1]] if len(run.arms) == 2 else t("difference.others")
+    figure = Figure(
+        t("difference.figure", arm=arms.labels[run.arms[0]], other=others), chart, described, note=t("difference.note")
+    )
     blocks: tuple[Block, ...] = (Paragraph(t("difference.text")), figure, _difference_table(setting, table))
     return Section("difference", title, blocks)
 

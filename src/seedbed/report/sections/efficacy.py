@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from seedbed.report import charts, contrasts, summary, theme
@@ -21,12 +22,16 @@ HEADLINES: tuple[tuple[str, float | None], ...] = (
     ("days_anc_below_0_5", None),
 )
 """The endpoints of the headline panel; a landmark beyond the follow-up gives way to the latest one reached."""
+NOTES = {"anc_engraftment": "median", "days_anc_below_0_5": "median", "non_relapse_mortality": "competing"}
+"""What a headline says where it does not tell a difference."""
 SURVIVAL_NAMES = ("pfs", "os")
 RESPONSE_COLUMNS = ("response_d28", "response_d90", "response_d180", "best_response")
 RESPONSE_LEVELS = ("sCR", "CR", "CRu", "VGPR", "PR", "MR", "SD", "PD", "NE")
 TUMOR = "tumor_total"
-DETECTION_LIMITS = ((1e9, "tumor.imaging_limit"), (1e6, "tumor.mrd_limit"))
-"""About 1 mL of viable tumor for imaging; one cell in a million of about 1e12 nucleated marrow cells for MRD."""
+DEPTHS = {"visible": 1e9, "below_imaging": 1e6, "below_mrd": 1.0}
+"""Least cells of each depth: imaging sees about 1 mL; an MRD test one in a million of 1e12 nucleated marrow cells."""
+N_COURSES = 30
+"""Patients an arm whose tumor is drawn one by one."""
 
 
 def headline(setting: Setting) -> Section:
@@ -45,7 +50,8 @@ def _tile(setting: Setting, name: str, time_days: float | None) -> Tile | None:
     if not known:
         return None
     lines = tuple((setting.arms.colors[arm], setting.arms.labels[arm], *estimate(t, row)) for arm, row in rows.items())
-    return Tile(endpoint(t, name, time_days), lines, _difference_note(setting, name, time_days))
+    note = t(f"headline.{NOTES[name]}") if name in NOTES else _difference_note(setting, name, time_days)
+    return Tile(endpoint(t, name, time_days), lines, note)
 
 
 def _reached(setting: Setting, name: str, time_days: float | None) -> float | None:
@@ -170,29 +176,39 @@ def _response_words(setting: Setting, arm: str) -> str:
 
 
 def tumor(setting: Setting) -> Section:
-    """Return tumor burden over time on a log axis, down to the last cell."""
+    """Return tumor burden over time on a log axis, down to the last cell, and how many patients lie how deep."""
     run, t, arms = setting.run, setting.t, setting.arms
-    title = t("tumor.title")
-    frame = summary.with_clock(run, "enrollment")
-    table = summary.bands(frame, [TUMOR], start=0.0, stop=float("inf")) if len(frame) else pd.DataFrame()
+    grid = np.unique(np.r_[0:90:3, 90:366:7, 366 : run.manifest.request.until_days : 21])
+    table = summary.courses(run, [TUMOR], grid, clock="enrollment")
     if table.empty:
-        return Section("tumor", title, (Paragraph(t("kinetics.nothing")),))
-    limits = [(value, t(key)) for value, key in DETECTION_LIMITS]
-    described = joined(t, [_tumor_words(setting, arm, rows) for arm, rows in table.groupby("arm", sort=False)])
-    cleared = summary.share_without(frame, TUMOR, below=1.0 / charts.CELLS_PER_UNIT)
-    chart = charts.tumor_burden(table, cleared, t, arms, limits=limits, description=described)
-    figure = Figure(t("tumor.figure"), chart, described, band_table(setting, table), t("tumor.note"))
-    return Section("tumor", title, (Paragraph(t("tumor.text")), figure))
+        return Section("tumor", t("tumor.title"), (Paragraph(t("kinetics.nothing")),))
+    unit = charts.CELLS_PER_UNIT
+    depths = summary.depths(table, TUMOR, {level: cells / unit for level, cells in DEPTHS.items()})
+    shown = table[table["subject"].isin(sorted(table["subject"].unique())[:N_COURSES])].rename(columns={TUMOR: "value"})
+    levels = {level: t(f"depth.{level}") for level in charts.DEPTH_COLORS}
+    limits = [(DEPTHS["visible"], t("tumor.imaging_limit")), (DEPTHS["below_imaging"], t("tumor.mrd_limit"))]
+    described = joined(t, [_tumor_words(setting, arm, depths) for arm in run.arms if arm in set(depths["arm"])])
+    chart = charts.tumor_burden(shown, depths, t, arms, limits=limits, levels=levels, description=described)
+    note = t("tumor.note", n=t.count(shown["subject"].nunique()), all=t.count(table["subject"].nunique()))
+    figure = Figure(t("tumor.figure"), chart, described, _depth_table(setting, depths, levels), note)
+    return Section("tumor", t("tumor.title"), (Paragraph(t("tumor.text")), figure))
 
 
-def _tumor_words(setting: Setting, arm: str, rows: pd.DataFrame) -> str:
+def _tumor_words(setting: Setting, arm: str, depths: pd.DataFrame) -> str:
     t = setting.t
-    lowest = rows.loc[rows["q50"].idxmin()]
-    cells = lowest["q50"] * charts.CELLS_PER_UNIT
-    if cells < 1.0:
-        return t("tumor.in_words_none", arm=setting.arms.labels[arm], day=t.count(lowest["time"]))
-    depth = t("tumor.cells", n=t.significant(cells, 2))
-    return t("tumor.in_words", arm=setting.arms.labels[arm], cells=depth, day=t.count(lowest["time"]))
+    rows = depths[(depths["arm"] == arm) & (depths["time"] <= 365)]
+    last = rows[rows["time"] == rows["time"].max()].set_index("level")["share"]
+    values = {level: t.percent(float(last[level])) for level in ("none", "visible", "dead")}
+    return t("tumor.in_words", arm=setting.arms.labels[arm], day=t.count(rows["time"].max()), **values)
+
+
+def _depth_table(setting: Setting, depths: pd.DataFrame, levels: dict[str, str]) -> Table:
+    t = setting.t
+    wide = depths.pivot_table(index=["arm", "time"], columns="level", values="share", sort=False).reset_index()
+    wide = setting.arms.named(wide.iloc[:: max(1, len(wide) // 30)])
+    columns = {"arm_name": (t("axis.arm"), str), "time": (t("axis.day"), t.count)}
+    shares = {level: (word, lambda share: t.percent(share, 1)) for level, word in levels.items()}
+    return data_table(wide, {**columns, **shares})
 
 
 def band_table(setting: Setting, table: pd.DataFrame) -> Table:

@@ -20,7 +20,8 @@ KINETICS = {"cart_blood": 0.1, "IL15_plasma": 1.0, "IL6_plasma": 1.0}
 """What is drawn over time, with the lower end of its axis."""
 ENGRAFTMENT = ("anc_engraftment_day", "platelet_engraftment_day")
 ENGRAFTED_BY_DAYS = 42.0
-WINDOW_DAYS = (-10.0, 60.0)
+WINDOW_DAYS = range(-10, 61)
+"""Days drawn around day 0."""
 
 
 def toxicity(setting: Setting) -> Section:
@@ -79,14 +80,12 @@ def recovery(setting: Setting) -> Section:
 
 def _around(setting: Setting, observables: Iterable[str], clocks: tuple[str, str]) -> pd.DataFrame:
     """Return the bands of observables around each arm's day 0: of the first clock where it runs, else the second."""
+    run, names = setting.run, tuple(observables)
     parts = []
     for clock in clocks:
-        frame = summary.with_clock(setting.run, clock)
-        if frame.empty:
-            continue
-        first = [arm for arm in setting.run.arms if (clock == clocks[0]) == setting.run.has(clocks[0], arm)]
-        chosen = frame[frame["arm"].astype(str).isin(first)]
-        parts.append(summary.bands(chosen, tuple(observables), start=WINDOW_DAYS[0], stop=WINDOW_DAYS[1]))
+        table = summary.courses(run, names, WINDOW_DAYS, clock=clock)
+        first = [arm for arm in run.arms if (clock == clocks[0]) == run.has(clocks[0], arm)]
+        parts.append(summary.bands(table[table["arm"].isin(first)], names))
     parts = [part for part in parts if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
