@@ -6,6 +6,7 @@ Each function takes the `RiskSets` of R replicates and gives arrays of (R,). The
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,54 @@ def rmst_differences(sets: RiskSets, horizon: float) -> Differences:
     reached = np.minimum(horizon, known_until(sets))
     control, experimental = (_restricted_means(sets, arm, reached[:, None]) for arm in (CONTROL, EXPERIMENTAL))
     return _difference(experimental, control)
+
+
+def stratified_rmst_differences(plain: RiskSets, strata: Sequence[RiskSets], horizon: float) -> Differences:
+    """Return the differences in restricted mean survival time, averaged over strata by their number of subjects.
+
+    Parameters
+    ----------
+    plain : risk sets of all subjects, which decide how far both arms' curves are known
+    strata : risk sets of each stratum; one without subjects in an arm is left out
+    horizon : days
+    """
+    reached = np.minimum(horizon, known_until(plain))[:, None]
+    return _difference(*_averages(strata, lambda sets, arm: _restricted_means(sets, arm, reached)))
+
+
+def stratified_milestone_differences(plain: RiskSets, strata: Sequence[RiskSets], time: float) -> Differences:
+    """Return the differences in survival at a time [day], averaged over strata by their number of subjects.
+
+    Parameters as in `stratified_rmst_differences`; NaN where follow-up of an arm ends before that time. The test is
+    made on the scale of log(-log S) of the averages.
+    """
+    one, other = _averages(strata, lambda sets, arm: _survival_at(sets, arm, time))
+    found = _difference(one, other)
+    value = np.where(known_until(plain) >= time, found.value, np.nan)
+    z = log_log_z(one, other)
+    return Differences(value, found.standard_error, np.where(np.isfinite(z), z, found.z()))
+
+
+Measured = tuple[Floats, Floats]
+"""An estimate of R replicates and its variance, (R,) each."""
+
+
+def _averages(
+    strata: Sequence[RiskSets], measure: Callable[[RiskSets, int], Measured]
+) -> tuple[Measured, Measured]:
+    """Return the averages over strata of the experimental and of the control arm, weighted by their subjects."""
+    total = np.zeros(len(strata[0].time))
+    sums = np.zeros((2, 2, total.size))
+    for sets in strata:
+        sizes = [arm.at_risk[:, 0] for arm in sets.arms]
+        weight = np.where((sizes[CONTROL] > 0) & (sizes[EXPERIMENTAL] > 0), sizes[CONTROL] + sizes[EXPERIMENTAL], 0.0)
+        total += weight
+        for place, arm in enumerate((EXPERIMENTAL, CONTROL)):
+            value, variance = measure(sets, arm)
+            sums[place] += weight * value, weight**2 * variance
+    total = np.maximum(total, 1.0)
+    means, variances = sums[:, 0] / total, sums[:, 1] / total**2
+    return (means[0], variances[0]), (means[1], variances[1])
 
 
 def _restricted_means(sets: RiskSets, arm: int, horizon: Floats) -> tuple[Floats, Floats]:

@@ -170,3 +170,25 @@ def test_fast_incidence_agrees_with_the_single_trial(replicate_trials):
         # two consistent variances of the same estimate, equal to first order in 1/n
         expected = np.hypot(curves[0].standard_error, curves[1].standard_error)
         assert found.standard_error[replicate] == pytest.approx(expected, rel=0.02)
+
+
+def test_stratified_differences_average_the_single_strata(replicate_trials):
+    time, event, experimental = stacked(replicate_trials)
+    stratum = np.stack([trial["stratum"].to_numpy() for trial in replicate_trials])
+    strata = [risk_sets(time, event, experimental, include=stratum == level) for level in range(3)]
+    plain = risk_sets(time, event, experimental)
+    means = replicates.stratified_rmst_differences(plain, strata, 200.0)
+    points = replicates.stratified_milestone_differences(plain, strata, 180.0)
+    for replicate in (0, 1):
+        trial = replicate_trials[replicate]
+        sizes, expected = [], []
+        for _, rows in trial.groupby("stratum"):
+            mean, _ = survival.rmst_difference(rows, arms=ARMS, horizon=200.0)
+            point, _ = survival.milestone_difference(rows, arms=ARMS, time=180.0)
+            sizes.append(len(rows))
+            expected.append((mean.value, mean.standard_error, point.value, point.standard_error))
+        weight, parts = np.array(sizes) / sum(sizes), np.array(expected)
+        assert means.value[replicate] == pytest.approx(weight @ parts[:, 0], rel=EXACT)
+        assert means.standard_error[replicate] == pytest.approx(np.sqrt(weight**2 @ parts[:, 1] ** 2), rel=EXACT)
+        assert points.value[replicate] == pytest.approx(weight @ parts[:, 2], rel=1e-8)
+        assert points.standard_error[replicate] == pytest.approx(np.sqrt(weight**2 @ parts[:, 3] ** 2), rel=EXACT)

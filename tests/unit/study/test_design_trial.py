@@ -323,3 +323,8 @@ def test_a_hypothetical_target_comes_from_the_world_without_the_event():
     guessed = characterize(the_plan, real)
     assert guessed.facts["target_by_censoring"]
     assert guessed.tables["bias"]["target"].iloc[0] < 0.46
+
+
+def test_the_primary_test_keeps_its_level_beside_a_co_primary(worked):
+    table = worked[0].tables["operating_characteristics"].set_index(["world", "characteristic"])["estimate"]
+    assert table["null", "type_1_error"] <= table["null", "type_1_error_primary"]

@@ -24,6 +24,8 @@ class Decisions:
     """(R, K) null hypothesis rejected, futility obeyed."""
     reject_ignoring_futility: Booleans
     """(R, K), as the type I error must be counted when futility is not binding."""
+    primary_crosses: Booleans
+    """(R, K) the primary test alone crossed at some look, co-primary rates and futility ignored."""
     efficacy_look: NDArray[np.int64]
     """(R, K) look of the rejection, -1 without."""
     futility_look: NDArray[np.int64]
@@ -51,6 +53,7 @@ def decide(plan: Plan, looks: Looks, size: Size, expected_events: float) -> Deci
     critical = _critical(plan, looks, size, expected_events)
     performed = np.isfinite(looks.day)[:, :, None]
     crossed = performed & (looks.z <= -critical)
+    primary = crossed.any(axis=1)
     if looks.rate_z.shape[-1]:
         crossed &= (looks.rate_z <= -critical[..., None]).all(axis=-1)
     futile = performed & _futile(plan, looks, size, expected_events)
@@ -66,6 +69,7 @@ def decide(plan: Plan, looks: Looks, size: Size, expected_events: float) -> Deci
     return Decisions(
         reject,
         ignoring,
+        primary,
         np.where(reject, first_efficacy, -1),
         np.where(stopped_futile, first_futility, -1),
         ended.max(axis=-1),

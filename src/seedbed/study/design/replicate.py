@@ -12,7 +12,13 @@ from scipy.special import ndtri
 from seedbed.analysis.cox import log_hazard_ratios
 from seedbed.analysis.gray import gray_z
 from seedbed.analysis.hazard_tests import WeightedScores, logrank_z, max_combo_p_values, weighted_scores
-from seedbed.analysis.replicates import milestone_differences, rmst_differences
+from seedbed.analysis.replicates import (
+    Differences,
+    milestone_differences,
+    rmst_differences,
+    stratified_milestone_differences,
+    stratified_rmst_differences,
+)
 from seedbed.analysis.risk_sets import RiskSets, risk_sets
 from seedbed.study.design.conduct import Draw, draw, generator, strata_of
 from seedbed.study.design.estimand import Cut, Handling, cut, observe, recorded_event_days
@@ -169,7 +175,6 @@ class _Analysis:
         return np.stack([self._z(test, index) for index in range(len(self.plain))], axis=-1)
 
     def _z(self, test: str, index: int) -> Floats:
-        plan = self.plan.analysis
         if test == "logrank":
             return logrank_z(self.strata[index])
         if test == "max_combo":
@@ -180,10 +185,22 @@ class _Analysis:
             beta, error = log_hazard_ratios(self.strata[index])
             return beta / error
         if test == "rmst":
-            return rmst_differences(self.plain[index], plan.horizon_days).z()
+            return self._restricted_mean(index).z()
         if test == "milestone":
-            return milestone_differences(self.plain[index], plan.milestone_days).z()
+            return self._milestone(index).z()
         return self._gray(index)
+
+    def _restricted_mean(self, index: int) -> Differences:
+        sets, strata, horizon = self.plain[index], self.strata[index], self.plan.analysis.horizon_days
+        if strata[0] is sets:
+            return rmst_differences(sets, horizon)
+        return stratified_rmst_differences(sets, strata, horizon)
+
+    def _milestone(self, index: int) -> Differences:
+        sets, strata, day = self.plain[index], self.strata[index], self.plan.analysis.milestone_days
+        if strata[0] is sets:
+            return milestone_differences(sets, day)
+        return stratified_milestone_differences(sets, strata, day)
 
     def _gray(self, index: int) -> Floats:
         arm = self.comparisons[index]
@@ -198,10 +215,10 @@ class _Analysis:
     def estimates(self) -> tuple[Floats, Floats]:
         """Return the three summaries and their standard errors, (R, K, 3) each."""
         values, errors = [], []
-        for index, sets in enumerate(self.plain):
+        for index in range(len(self.plain)):
             beta, beta_error = log_hazard_ratios(self.strata[index])
-            mean = rmst_differences(sets, self.plan.analysis.horizon_days)
-            point = milestone_differences(sets, self.plan.analysis.milestone_days)
+            mean = self._restricted_mean(index)
+            point = self._milestone(index)
             values.append(np.stack([beta, mean.value, point.value], axis=-1))
             errors.append(np.stack([beta_error, mean.standard_error, point.standard_error], axis=-1))
         return np.stack(values, axis=1), np.stack(errors, axis=1)

@@ -228,6 +228,8 @@ def _characteristics(worlds: Mapping[str, World], blocks: list[World]) -> pd.Dat
         for name, world in worlds.items()
         if name != "simulated"
     ]
+    primary = worlds["null"].decisions.primary_crosses.any(axis=-1)
+    errors.append(operating.proportion_row("type_1_error_primary", primary, world="null"))
     return pd.concat([*parts, pd.DataFrame(errors)], ignore_index=True)
 
 
