@@ -433,7 +433,7 @@ class Batch:
         """
         if (until is None) == (times is None):
             raise SimulationError("give either until= or times=")
-        wanted = np.atleast_1d(np.asarray(until if times is None else times, dtype=np.float64))
+        wanted = np.ascontiguousarray(np.atleast_1d(np.asarray(until if times is None else times, dtype=np.float64)))
         self._check_times(wanted)
         output = np.full((self.n, len(wanted), len(self.program.observables)), np.nan)
         if len(wanted):
@@ -568,6 +568,19 @@ class Batch:
                 "rejected": self._status[:, 2].copy(),
             }
         )
+
+    def branch(self, doses: Sequence[Dose]) -> Batch:
+        """Return an independent batch in the same state with other doses to come.
+
+        Parameters
+        ----------
+        doses : the whole schedule from the start; what lies before now must be what this batch was given
+        """
+        twin = self.copy()
+        amounts = [twin._amount(k, dose) for k, dose in enumerate(doses)]
+        targets = [state_number(self.program.system, dose.target, "dose target") for dose in doses]
+        twin._doses = tabulate(doses, amounts, targets, self.n, float(self.options.start))
+        return twin
 
     def copy(self) -> Batch:
         """Return an independent batch in the same state, to branch from."""

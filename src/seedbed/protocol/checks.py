@@ -8,6 +8,7 @@ from itertools import pairwise
 from seedbed import library
 from seedbed.documents import Document, Key
 from seedbed.errors import Problem, nearest
+from seedbed.model import read_model
 from seedbed.protocol.catalogue import DrugDoses, Product
 from seedbed.protocol.elements import CarT, StemCells
 from seedbed.protocol.quantities import UNITS, convertible
@@ -287,6 +288,27 @@ def assessments_are_in_order(protocol: Protocol, document: Document) -> list[Pro
     return problems
 
 
+def every_parameter_change_fits_the_model(protocol: Protocol, document: Document) -> list[Problem]:
+    """Check that an arm changes parameters that the model has, in their units, and that act through its equations."""
+    if not any(arm.parameters for arm in protocol.arm_contents.values()):
+        return []
+    known = read_model(protocol.model).parameters
+    problems = []
+    for arm_id, arm in protocol.arm_contents.items():
+        for name, change in arm.parameters.items():
+            keys = ("arms", arm_id, "parameters", name)
+            if name not in known:
+                problems.append(_unknown(document, "parameter", name, list(known), keys))
+            elif change.unit is not None and change.unit != known[name].unit:
+                what = f'unit "{change.unit}" of {name}'
+                expected = f'"{known[name].unit}", as in the model'
+                problems.append(document.problem(what, (*keys, "unit"), expected=expected))
+            elif known[name].used_in == "doses":
+                what = f"{name} only scales doses"
+                problems.append(document.problem(what, keys, cure="change the dose of the element instead"))
+    return problems
+
+
 CHECKS: tuple[Callable[[Protocol, Document], list[Problem]], ...] = (
     every_element_exists,
     every_element_is_used,
@@ -301,4 +323,5 @@ CHECKS: tuple[Callable[[Protocol, Document], list[Problem]], ...] = (
     every_care_rule_exists,
     emulated_arms_exist,
     assessments_are_in_order,
+    every_parameter_change_fits_the_model,
 )

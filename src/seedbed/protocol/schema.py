@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from seedbed.documents import Content
 from seedbed.protocol.catalogue import Antigen, Drug, DrugDoses, ModelInputs, Product, Regimen, Share
@@ -58,6 +58,29 @@ class Assessment(Content):
     clock: Literal["day_zero", "enrollment", "stem_cells", "cart"] = "day_zero"
 
 
+class ParameterChange(Content):
+    """Another value of a parameter of the model in one arm, for every patient: what if a mechanism were different.
+
+    Attributes
+    ----------
+    set : the value, in `unit`, which is the parameter's own unit in the model
+    multiply : or a factor on each patient's own value
+    """
+
+    set: float | None = None
+    multiply: float | None = None
+    unit: str | None = None
+    source: Source
+
+    @model_validator(mode="after")
+    def _is_one_change(self) -> ParameterChange:
+        if (self.set is None) == (self.multiply is None):
+            raise ValueError("give either set (with its unit) or multiply")
+        if (self.set is None) != (self.unit is None):
+            raise ValueError("set needs a unit, and multiply has none")
+        return self
+
+
 class ArmContent(Content):
     """An arm as the file has it."""
 
@@ -66,6 +89,7 @@ class ArmContent(Content):
     care: tuple[str, ...] = ()
     selection: tuple[Condition, ...] = ()
     derived_from: str | None = None
+    parameters: dict[str, ParameterChange] = Field(default_factory=dict)
 
 
 class Protocol(Content):
@@ -131,6 +155,11 @@ class Arm:
         return self.content.selection
 
     @property
+    def parameters(self) -> dict[str, ParameterChange]:
+        """What this arm changes in the model, by parameter."""
+        return self.content.parameters
+
+    @property
     def graft(self) -> StemCells | None:
         """The stem cells, or None."""
         return next((item for item in self.elements.values() if isinstance(item, StemCells)), None)
@@ -188,4 +217,4 @@ class Arm:
         return min(days, default=0)
 
 
-__all__ = ["Arm", "Protocol", "Share"]
+__all__ = ["Arm", "ParameterChange", "Protocol", "Share"]

@@ -289,7 +289,7 @@ def enroll_candidates(
         parameters = product_parameters(made, who, subjects, values, seed) if made is not None else {}
         if sets is not None:
             parameters |= _adjusted_for_arm(made, who.disease, subjects, parameters, sets)
-        parameters |= _changed_by_arm(arm, subjects, parameters, values)
+        parameters |= _changed_by_arm(trial, arm, subjects, parameters, values)
         tables[name] = pd.concat([own, table, pd.DataFrame(parameters, index=table.index)], axis=1)
     hidden = [column for column in subjects if column.startswith(("hazard:", "factor:", FACTOR))]
     return Enrollment(subjects.drop(columns=hidden), tables, _flow(trial, met, tables))
@@ -315,15 +315,20 @@ def _adjusted_for_arm(
 
 
 def _changed_by_arm(
-    arm: Arm, subjects: pd.DataFrame, parameters: Mapping[str, NDArray[np.float64]], values: Mapping[str, float]
+    trial: Protocol,
+    arm: Arm,
+    subjects: pd.DataFrame,
+    parameters: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, float],
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of the parameters that an arm sets or multiplies."""
+    """Return the columns of the parameters that any arm sets or multiplies, as they are in this arm."""
     columns = {}
-    for name, change in arm.parameters.items():
-        column = PREFIX + name
-        own = np.asarray(parameters.get(column, subjects.get(column, values[name])), dtype=float)
-        changed = change.set if change.multiply is None else own * change.multiply
-        columns[column] = np.broadcast_to(np.asarray(changed, dtype=float), (len(subjects),)).copy()
+    for name in dict.fromkeys(name for other in trial.arms.values() for name in other.parameters):
+        column, change = PREFIX + name, arm.parameters.get(name)
+        value = np.asarray(parameters.get(column, subjects.get(column, values[name])), dtype=float)
+        if change is not None:
+            value = np.asarray(change.set if change.multiply is None else value * change.multiply)
+        columns[column] = np.broadcast_to(value, (len(subjects),)).astype(float)
     return columns
 
 

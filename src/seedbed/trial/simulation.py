@@ -2,11 +2,13 @@
 
 At every visit the batch pauses. Each tumor clone that is small is replaced by a whole number of cells
 (`seedbed.trial.extinction`), the clinic measures, grades and orders, its orders are given at once, and the
-integration goes on from there.
+integration goes on from there. Arms that are alike until some day are integrated together until then.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from seedbed import engine, streams
 from seedbed.model import Model, read_model
+from seedbed.trial.care import Order
 from seedbed.trial.clinic import Clinic
 from seedbed.trial.extinction import (
     CELLS_PER_UNIT,
@@ -121,6 +124,24 @@ def _absolute_tolerances(model: str) -> dict[str, float]:
     return {state.id: state.absolute_tolerance for state in states if state.absolute_tolerance is not None}
 
 
+@dataclass(frozen=True)
+class Task:
+    """One arm to be carried through time.
+
+    Attributes
+    ----------
+    parameters : (n) rows, a column for each varied parameter, in the model's units
+    doses : scheduled doses, times from enrollment
+    clinic : sees the subjects at every visit; holds the record afterwards
+    days : (V,) visits [day from enrollment], increasing, the first at enrollment
+    """
+
+    parameters: pd.DataFrame
+    doses: list[engine.Dose]
+    clinic: Clinic
+    days: Array
+
+
 def simulate(
     model: str, parameters: pd.DataFrame, doses: list[engine.Dose], clinic: Clinic, days: Array, settings: Settings
 ) -> Course:
@@ -129,39 +150,157 @@ def simulate(
     Parameters
     ----------
     model : id in the library, or path
-    parameters : (n) rows, a column for each varied parameter, in the model's units
-    doses : scheduled doses, times from enrollment
-    clinic : sees the subjects at every visit; holds the record afterwards
-    days : (V,) visits [day from enrollment], increasing, the first at enrollment
+    parameters, doses, clinic, days : see `Task`
     """
-    program = program_of(model, tuple(parameters.columns), settings.observables)
-    batch = program.start(
-        parameters.to_numpy(dtype=float),
-        start=0.0,
-        doses=tuple(doses),
-        relative_tolerance=settings.relative_tolerance,
-        absolute_tolerance=_absolute_tolerances(model),
-    )
-    subjects = clinic.subjects
-    clones = _Clones(batch, settings.seed, subjects)
-    kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in settings.observables}
-    last = np.zeros((len(subjects), len(settings.observables)))
-    for day in days:
-        batch.advance(until=float(day))
-        clones.step(int(day))
-        seen = batch.observe()
-        last = np.where(np.isnan(seen), last, seen)
-        signals = {name: last[:, column] for column, name in enumerate(settings.observables)}
-        for order in clinic.visit(float(day), signals):
-            batch.dose(order.target, order.amount)
+    return dict(simulate_arms(model, [Task(parameters, doses, clinic, days)], settings))[0]
+
+
+def simulate_arms(model: str, tasks: Sequence[Task], settings: Settings) -> Iterator[tuple[int, Course]]:
+    """Carry the subjects of several arms through time; what arms have in common is integrated once.
+
+    Arms with equal parameters share one batch until the first visit or dose in which they differ, or until their
+    clinics first order something different; then the batch branches. Every arm's course has the same bits as when it
+    is simulated alone.
+
+    Yields
+    ------
+    (position in `tasks`, course), each as soon as its arm has reached its end
+    """
+    for members in _alike(tasks):
+        first = tasks[members[0]]
+        program = program_of(model, tuple(first.parameters.columns), settings.observables)
+        batch = program.start(
+            first.parameters.to_numpy(dtype=float),
+            start=0.0,
+            doses=tuple(first.doses),
+            relative_tolerance=settings.relative_tolerance,
+            absolute_tolerance=_absolute_tolerances(model),
+        )
+        clones = _Clones(batch, settings.seed, first.clinic.subjects)
+        yield from _Branch(tasks, members, settings, batch, clones).follow()
+
+
+def _alike(tasks: Sequence[Task]) -> list[list[int]]:
+    """Return groups of tasks with the same subjects and parameters, bit for bit."""
+    groups: dict[tuple[tuple[str, ...], bytes, bytes], list[int]] = {}
+    for position, task in enumerate(tasks):
+        values = np.ascontiguousarray(task.parameters.to_numpy(dtype=float))
+        key = (tuple(task.parameters.columns), values.tobytes(), task.clinic.subjects.tobytes())
+        groups.setdefault(key, []).append(position)
+    return list(groups.values())
+
+
+class _Branch:
+    """A batch and the arms that are still alike in it."""
+
+    def __init__(
+        self, tasks: Sequence[Task], members: list[int], settings: Settings, batch: engine.Batch, clones: _Clones
+    ) -> None:
+        self.tasks, self.members, self.settings = tasks, members, settings
+        self.batch, self.clones = batch, clones
+        self.partings: dict[tuple[int, int], float] = {}
+        self.kept: dict[str, list[NDArray[np.float32]]] = {name: [] for name in settings.observables}
+        self.last = np.zeros((len(clones.subjects), len(settings.observables)))
+        self.visit = 0
+
+    def follow(self) -> Iterator[tuple[int, Course]]:
+        """Carry the arms to their ends, branching where they part."""
+        while self.visit < len(self.tasks[self.members[0]].days):
+            parts = self._parted_by_schedule()
+            if len(parts) > 1:
+                yield from self._apart(parts)
+                return
+            orders = self._to_next_visit()
+            parts = self._parted_by_orders(orders)
+            others = [self._with(part) for part in parts[1:]]
+            self.members = parts[0]
+            for branch, part in zip((self, *others), parts, strict=True):
+                for order in orders[part[0]]:
+                    branch.batch.dose(order.target, order.amount)
+            for branch in others:
+                yield from branch.follow()
+        for member in self.members:
+            yield member, self._course(member)
+
+    def _apart(self, parts: list[list[int]]) -> Iterator[tuple[int, Course]]:
+        branches = [self._with(part) for part in parts]
+        for branch in branches:
+            yield from branch.follow()
+
+    def _with(self, members: list[int]) -> _Branch:
+        """Return an independent branch of some of the arms, with their own doses to come."""
+        batch = self.batch.branch(self.tasks[members[0]].doses)
+        branch = _Branch(self.tasks, members, self.settings, batch, self.clones.copy(batch))
+        branch.kept = {name: list(values) for name, values in self.kept.items()}
+        branch.last, branch.visit, branch.partings = self.last.copy(), self.visit, self.partings
+        return branch
+
+    def _parted_by_schedule(self) -> list[list[int]]:
+        """Return the arms by their next visit and by what they are given before it."""
+        parts: list[list[int]] = []
+        for member in self.members:
+            part = next((part for part in parts if self._same_until_visit(part[0], member)), None)
+            parts.append([member]) if part is None else part.append(member)
+        return parts
+
+    def _same_until_visit(self, one: int, other: int) -> bool:
+        days = [self.tasks[member].days for member in (one, other)]
+        if self.visit >= len(days[1]) or days[0][self.visit] != days[1][self.visit]:
+            return False
+        if (one, other) not in self.partings:
+            doses = (self.tasks[member].doses for member in (one, other))
+            self.partings[one, other] = first_difference(*doses, n=len(self.last))
+        return self.partings[one, other] >= days[0][self.visit]
+
+    def _parted_by_orders(self, orders: dict[int, list[Order]]) -> list[list[int]]:
+        parts: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+        for member in self.members:
+            key = tuple((order.target, np.asarray(order.amount, dtype=float).tobytes()) for order in orders[member])
+            parts.setdefault(key, []).append(member)
+        return list(parts.values())
+
+    def _to_next_visit(self) -> dict[int, list[Order]]:
+        """Integrate to the next visit, count the clones, and return what each arm's clinic orders."""
+        day = float(self.tasks[self.members[0]].days[self.visit])
+        self.batch.advance(until=day)
+        self.clones.step(int(day))
+        seen = self.batch.observe()
+        self.last = np.where(np.isnan(seen), self.last, seen)
+        signals = {name: self.last[:, column] for column, name in enumerate(self.settings.observables)}
         for name, values in signals.items():
-            kept[name].append(values[: settings.kept].astype(np.float32))
-    return Course(
-        days=days,
-        kept={name: np.stack(values, axis=1) for name, values in kept.items()},
-        reduced={name: values for name, values in batch.reduced().items() if not name.startswith("fate_")},
-        status=batch.status,
-    )
+            self.kept[name].append(values[: self.settings.kept].astype(np.float32))
+        self.visit += 1
+        return {member: self.tasks[member].clinic.visit(day, signals) for member in self.members}
+
+    def _course(self, member: int) -> Course:
+        return Course(
+            days=self.tasks[member].days,
+            kept={name: np.stack(values, axis=1) for name, values in self.kept.items()},
+            reduced={name: values for name, values in self.batch.reduced().items() if not name.startswith("fate_")},
+            status=self.batch.status,
+        )
+
+
+def first_difference(one: Sequence[engine.Dose], other: Sequence[engine.Dose], n: int) -> float:
+    """Return the first time at which two schedules of n subjects give anything different; inf when they never do."""
+    if one is other:
+        return np.inf
+    tables = [_in_time(doses, n, width=max(len(one), len(other))) for doses in (one, other)]
+    (times, amounts, targets), (their_times, their_amounts, their_targets) = tables
+    differs = (times != their_times) | (amounts != their_amounts) | (targets != their_targets)
+    return float(np.min(np.where(differs, np.minimum(times, their_times), np.inf), initial=np.inf))
+
+
+def _in_time(doses: Sequence[engine.Dose], n: int, width: int) -> tuple[Array, Array, NDArray[np.str_]]:
+    """Return times, amounts and targets of doses for each subject in the order they are given, absent ones at inf."""
+    times, amounts = np.full((n, width), np.inf), np.zeros((n, width))
+    targets = np.full((n, width), "", dtype="U64")
+    for column, dose in enumerate(doses):
+        when, amount = (np.broadcast_to(np.asarray(x, dtype=float), (n,)) for x in (dose.time, dose.amount))
+        given = ~np.isnan(when) & ~np.isnan(amount)
+        times[given, column], amounts[given, column], targets[given, column] = when[given], amount[given], dose.target
+    order = np.argsort(times, axis=1, kind="stable")
+    return tuple(np.take_along_axis(table, order, axis=1) for table in (times, amounts, targets))  # type: ignore
 
 
 class _Clones:
@@ -175,6 +314,12 @@ class _Clones:
             luck = streams.uniform(seed, f"clone {clone} founders", subjects)
             self.start[clone] = founding_counts(mean, luck, LIMITS)
             batch.set_state(f"tumor_{clone}", self.start[clone] / CELLS_PER_UNIT)
+
+    def copy(self, batch: engine.Batch) -> _Clones:
+        """Return the same clones of a batch that branched off."""
+        twin = copy.copy(self)
+        twin.batch, twin.start = batch, {name: cells.copy() for name, cells in self.start.items()}
+        return twin
 
     def step(self, day: int) -> None:
         """Close the window since the last visit: each clone lives or dies, and is counted where it is small."""

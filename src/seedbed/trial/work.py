@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seedbed import protocol
 from seedbed.population import Population
-from seedbed.protocol import Arm
+from seedbed.protocol import Arm, Protocol
 from seedbed.tables import to_arrow
 from seedbed.trial import endpoints, enrollment, events
 from seedbed.trial.clinic import Clinic, ClinicalRecord, read_contents
@@ -18,7 +18,7 @@ from seedbed.trial.enrollment import Enrollment
 from seedbed.trial.manifest import Request, Shard
 from seedbed.trial.request import trial_of, use_embedded_content
 from seedbed.trial.shards import ShardResult
-from seedbed.trial.simulation import Course, Settings, simulate, visit_days
+from seedbed.trial.simulation import Course, Settings, Task, simulate_arms, visit_days
 
 PILOT = 256
 #: Courses kept for the report beside what the clinic reads.
@@ -48,8 +48,7 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     trial, who = trial_of(request)
     enrolled = enrollment.enroll_between(trial, who, shard.first_subject, shard.last_subject, request.seed)
     kept = max(0, min(len(enrolled.subjects), request.trajectories - shard.index * request.shard_size))
-    grids = visit_grids(request)
-    parts = [_work_arm(request, who, arm, enrolled, kept, grids[arm.id]) for arm in trial.arms.values()]
+    parts = _work_arms(request, trial, who, enrolled, kept)
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
     tables |= {"subjects": enrolled.subjects, "flow": enrolled.flow}
     failed = tables["failures"].groupby("arm").size()
@@ -72,9 +71,22 @@ def visit_grids(request: Request) -> dict[str, NDArray[np.float64]]:
     return {name: visit_days(table, request.until_days) for name, table in pilot.arm_tables.items()}
 
 
-def _work_arm(
-    request: Request, who: Population, arm: Arm, enrolled: Enrollment, kept: int, days: NDArray[np.float64]
-) -> dict[str, pd.DataFrame]:
+def _work_arms(
+    request: Request, trial: Protocol, who: Population, enrolled: Enrollment, kept: int
+) -> list[dict[str, pd.DataFrame]]:
+    """Return the tables of every arm, in the protocol's order."""
+    grids = visit_grids(request)
+    tasks = [_task(request, who, arm, enrolled, grids[arm.id]) for arm in trial.arms.values()]
+    names = tuple(dict.fromkeys([*(name for task in tasks for name in task.clinic.signals), *SHOWN]))
+    settings = Settings(request.seed, request.until_days, request.relative_tolerance, names, kept)
+    arms, parts = list(trial.arms.values()), {}
+    for position, course in simulate_arms(trial.model, tasks, settings):
+        record = tasks[position].clinic.record()
+        parts[position] = _tables(arms[position], enrolled, course, record, request.until_days)
+    return [parts[position] for position in range(len(arms))]
+
+
+def _task(request: Request, who: Population, arm: Arm, enrolled: Enrollment, days: NDArray[np.float64]) -> Task:
     table = enrolled.arm_tables[arm.id]
     clinic = Clinic(
         arm=arm.id,
@@ -86,12 +98,8 @@ def _work_arm(
         contents=read_contents(care=arm.care),
         days=days,
     )
-    observables = tuple(dict.fromkeys([*clinic.signals, *SHOWN]))
-    settings = Settings(request.seed, request.until_days, request.relative_tolerance, observables, kept)
-    parameters = enrollment.parameters(enrolled, arm.id)
     doses = protocol.doses(arm, table, enrolled.subjects)
-    course = simulate(arm.protocol.model, parameters, doses, clinic, days, settings)
-    return _tables(arm, enrolled, course, clinic.record(), request.until_days)
+    return Task(enrollment.parameters(enrolled, arm.id), doses, clinic, days)
 
 
 def _tables(

@@ -77,6 +77,19 @@ SPOILED = {
         [("product: cd19_cd28", "product: cd19_cd82")],
         ['line 20  unknown product "cd19_cd82"', 'did you mean "cd19_cd28"?'],
     ),
+    "change of an unknown parameter": (
+        [("    care: [standard]", "    care: [standard]\n    parameters: {k_il7_los: {multiply: 2, source: {how: assumed, reason: x}}}")],
+        ['line 31  unknown parameter "k_il7_los"', 'did you mean "k_il7_loss"?'],
+    ),
+    "change of a parameter in another unit": (
+        [
+            (
+                "    care: [standard]",
+                "    care: [standard]\n    parameters:\n      k_il7_loss: {set: 2, unit: 1/hour, source: {how: assumed, reason: x}}",
+            )
+        ],
+        ['unit "1/hour" of k_il7_loss; expected "1/day", as in the model'],
+    ),
     "empty eligibility": (
         [("eligibility:\n  - {covariate: age, at_least: 18}", "eligibility: []")],
         ["line 7  eligibility is empty; state at least one condition"],

@@ -4,6 +4,7 @@ import pytest
 
 from seedbed import protocol
 from seedbed.errors import SimulationError
+from seedbed.protocol import ParameterChange
 from seedbed.trial import enrollment
 from seedbed.trial.logistics import luck_of, schedule
 
@@ -205,3 +206,20 @@ def test_eligibility_for_transplant_is_a_covariate(trial, enrolled):
     assert subjects.loc[fit, "age"].max() <= 70
     assert subjects.loc[fit, "cd34_collected"].min() >= 2.0
     assert subjects.loc[fit, "performance_status"].max() <= 1
+
+
+def test_an_arm_changes_parameters_of_the_model(trial):
+    found, who = trial
+    source = {"how": "assumed", "reason": "a test"}
+    changes = {
+        "k_il7_loss": ParameterChange(multiply=2.0, source=source),
+        "chemosensitivity": ParameterChange(set=0.5, unit="1", source=source),
+    }
+    arms = dict(found.arm_contents)
+    arms["cart"] = arms["cart"].model_copy(update={"parameters": changes})
+    enrolled = enrollment.enroll(found.model_copy(update={"arm_contents": arms}), who, 20, seed=4)
+    before, after = (enrollment.parameters(enrolled, arm) for arm in ("asct_cart", "cart"))
+    assert list(before) == list(after), "every arm varies the same parameters"
+    np.testing.assert_allclose(after["k_il7_loss"], 2.0 * before["k_il7_loss"])
+    assert (after["chemosensitivity"] == 0.5).all()
+    np.testing.assert_array_equal(before["chemosensitivity"], enrolled.subjects["parameter:chemosensitivity"])
