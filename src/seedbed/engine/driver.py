@@ -157,6 +157,7 @@ def load(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int, patien
     flags[at.NEXT_OUTPUT * at.LANES + lane] = 0
     flags[at.LAST_REJECTED * at.LANES + lane] = 0
     flags[at.FAILED * at.LANES + lane] = OK
+    flags[at.CULPRIT * at.LANES + lane] = -1
     flags[at.NODE * at.LANES + lane] = 1
 
 
@@ -370,6 +371,7 @@ def blame(work: Vectors, flags: Ints, lane: int) -> None:
 def fail(flags: Ints, lane: int, code: int) -> None:
     """Mark the patient in a lane as failed; it is handed back at once."""
     flags[at.FAILED * at.LANES + lane] = code
+    flags[at.CULPRIT * at.LANES + lane] = -1
     flags[at.NODE * at.LANES + lane] = 1
 
 

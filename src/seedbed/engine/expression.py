@@ -27,6 +27,7 @@ INPUT_LEVELS = {"shared": SHARED, "varied": VARIED, "state": DYNAMIC, "time": DY
 LOGICAL = frozenset({"lt", "le", "eq", "and", "or", "xor", "not", "true", "false"})
 TIME_BIT = 1
 LARGEST_UNROLLED_POWER = 8
+STEEPEST = 1e30  # slope given to x ** b at x = 0 for b < 1, so that zero times it is zero in the Jacobian
 LOG_OF_ZERO = -1e300  # finite, so that 0 ** 0 = exp(0 * log 0) = 1 and 0 ** b = 0 for b > 0
 
 
@@ -453,7 +454,10 @@ class Graph:
 
     def _derive_power(self, base: int, exponent: int, d_base: int, d_exponent: int) -> int:
         # b*a**(b-1), not b*a**b/a: the latter is 0/0 at a = 0.
-        slope = self.mul(exponent, self.pow(base, self.sub(exponent, self.one)))
+        steepness = self.pow(base, self.sub(exponent, self.one))
+        if not (self.is_constant(exponent) and float(self.values[exponent] or 0.0) >= 1):
+            steepness = self.extreme("min", steepness, self.constant(STEEPEST))
+        slope = self.mul(exponent, steepness)
         total = self.mul(slope, d_base)
         if self.is_constant(d_exponent, 0.0):
             return total
@@ -470,7 +474,7 @@ DERIVATIVES_BY_ARGUMENT: dict[str, Callable[[Graph, int, int], int]] = {
     "rcp": lambda g, f, _x: g.neg(g.mul(f, f)),
     "exp": lambda _g, f, _x: f,
     "log": lambda g, _f, x: g.unary("rcp", x),
-    "sqrt": lambda g, f, _x: g.divide(g.constant(0.5), f),
+    "sqrt": lambda g, f, _x: g.extreme("min", g.divide(g.constant(0.5), f), g.constant(STEEPEST)),
     "abs": lambda g, _f, x: g.unary("sign", x),
     "sin": lambda g, _f, x: g.unary("cos", x),
     "cos": lambda g, _f, x: g.neg(g.unary("sin", x)),

@@ -12,6 +12,7 @@ from seedbed.engine.expression import Graph
 from seedbed.errors import ModelError, Problem, UnsupportedModelError
 
 Resolve = Callable[[str], int]
+CLOCK = "@time"  # model time, which an id of the model could not be
 AVOGADRO = 6.02214179e23  # the value SBML Level 3 prescribes
 
 UNARY_FUNCTIONS = {
@@ -93,7 +94,7 @@ class FormulaReader:
             lib.AST_CONSTANT_TRUE: lambda _n, _r: g.true,
             lib.AST_CONSTANT_FALSE: lambda _n, _r: g.false,
             lib.AST_NAME_AVOGADRO: lambda _n, _r: g.constant(AVOGADRO),
-            lib.AST_NAME_TIME: lambda _n, r: r("time"),
+            lib.AST_NAME_TIME: lambda _n, r: r(CLOCK),
             lib.AST_NAME: lambda n, r: r(n.getName()),
             lib.AST_PLUS: lambda n, r: g.sum(self._children(n, r)),
             lib.AST_TIMES: self._product,

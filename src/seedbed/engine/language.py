@@ -173,9 +173,9 @@ class TranslationError(Exception):
 
 def signature(kernel: Callable[..., Any]) -> Signature:
     """Return the signature of a kernel from its annotations."""
-    notes = kernel.__annotations__
-    names = list(inspect.signature(kernel).parameters)
-    return Signature(tuple(notes[name] for name in names), notes.get("return") or "None")
+    notes = {name: note if isinstance(note, str) else getattr(note, "__name__", "None")
+             for name, note in kernel.__annotations__.items()}  # fmt: skip
+    return Signature(tuple(notes[name] for name in inspect.signature(kernel).parameters), notes.get("return", "None"))
 
 
 def translate(

@@ -90,6 +90,20 @@ def nonnegative_states(system: System) -> tuple[frozenset[int], frozenset[int]]:
 
 
 def _stays(system: System, state: int, signs: Signs) -> bool:
-    at_zero = system.graph.substitute(system.rates[state], system.graph.input("state", state), system.graph.zero)
+    at_zero = _at_zero(system.graph, system.rates[state], state, signs)
     assigned = [value for event in system.events for target, value in event.assignments if target == state]
     return signs.nonnegative(at_zero) and all(signs.nonnegative(value) for value in assigned)
+
+
+def _at_zero(graph: Graph, rate: int, state: int, signs: Signs) -> int:
+    """Return a rate with one state set to 0, where 0 to a positive power is 0."""
+    done = {graph.input("state", state): graph.zero}
+    for node in graph.ordered([rate]):
+        if node not in done:
+            arguments = tuple(done[a] for a in graph.arguments[node])
+            vanishes = graph.operations[node] == "pow" and arguments[0] == graph.zero
+            if vanishes and signs.nonnegative(arguments[1]):
+                done[node] = graph.zero
+            else:
+                done[node] = graph.rebuild(node, arguments)
+    return done[rate]

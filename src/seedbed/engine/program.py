@@ -50,6 +50,7 @@ def compile_model(
     reducers: Sequence[reducing.AnyReducer] = (),
     lanes: int | None = None,
     float_type: str = "float64",
+    nonnegative: Sequence[str] = (),
 ) -> Program:
     """Compile a model to machine code for this processor, or load it from the cache.
 
@@ -61,6 +62,8 @@ def compile_model(
     reducers : what to reduce while stepping, see `seedbed.engine.reducers`
     lanes : patients side by side, 1, 2, 4, 8 or 16; None chooses by the processor
     float_type : ``"float64"`` or ``"float32"`` (faster, about 6e-5 relative error at best)
+    nonnegative : states that are never negative by their meaning; the rates read them as max(state, 0). States for
+        which this can be proved need no mention
 
     Returns
     -------
@@ -78,7 +81,8 @@ def compile_model(
     nodes = [system.observe(name) for name in names]
     target = machine.choose_target(lanes, float_type)
     plan = reducing.plan(reducers)
-    source = machine.write(system, nodes, plan, target)
+    declared = frozenset(state_number(system, state, "state") for state in nonnegative)
+    source = machine.write(system, nodes, plan, target, declared)
     name = cache.key(source.text, *machine.host(), target)
     code = cache.read(name)
     if code is None:

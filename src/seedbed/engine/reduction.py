@@ -186,8 +186,10 @@ def keep_peak(work: Vectors, clock: Floats, slots: Floats, lane: int, r: int) ->
             place = k
     if best + 0.1 * (best - lowest) > slots[0]:
         s = low + width * float(place) * 0.125
-        if place > 0 and place < 8:
-            s = summit(work, lane, r, s - width * 0.125, s + width * 0.125)
+        # At an end of the step there is a summit only if the way inwards leads up.
+        inside = min(max(s, low + width * 0.001), low + width * 0.999)
+        if inside == s or sampled(work, lane, r, inside) > best:
+            s = summit(work, lane, r, max(s - width * 0.125, low), min(s + width * 0.125, low + width))
         value = max(sampled(work, lane, r, s), best)
         if value > slots[0]:
             slots[0] = value

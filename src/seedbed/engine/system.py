@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import libsbml
 
 from seedbed.engine.expression import Graph
-from seedbed.engine.formula import FormulaReader, Resolve
+from seedbed.engine.formula import CLOCK, FormulaReader, Resolve
 from seedbed.engine.sbml import Network
 from seedbed.errors import ModelError, Problem, SimulationError, nearest, unknown
 
@@ -128,7 +128,7 @@ class _Assembly:
         return known[name]
 
     def _find_running(self, name: str) -> int:
-        if name == "time":
+        if name == CLOCK:
             return self.graph.time
         if name in self.state_number:
             state = self.graph.input("state", self.state_number[name])
@@ -143,7 +143,7 @@ class _Assembly:
         return self.starting(name)
 
     def _find_starting(self, name: str) -> int:
-        if name == "time":
+        if name == CLOCK:
             return self._input("shared", START_TIME, 0.0)
         if name in self.system.varied:
             return self._input("varied", name, self._given_value(name))
@@ -317,14 +317,16 @@ class _Assembly:
             self.starting(name)
 
     def _observe(self, text: str) -> int:
-        if text in self.network.symbols or text == "time":
+        if text in self.network.symbols:
             return self.graph.as_number(self.running(text))
+        if text == "time":
+            return self.graph.time
         if text.isidentifier():
             raise SimulationError(str(unknown("observable", text, self.network.symbols)))
         return self.graph.as_number(self.reader.parse(text, self._known_running))
 
     def _known_running(self, name: str) -> int:
-        if name != "time" and name not in self.network.symbols:
+        if name != CLOCK and name not in self.network.symbols:
             close = nearest(name, self.network.symbols)
             hint = f'; did you mean "{close}"?' if close else ""
             raise SimulationError(f"unknown id {name!r} in an observable{hint}")

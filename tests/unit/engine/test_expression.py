@@ -16,7 +16,21 @@ FORMULAS = {
     "piecewise": lambda g, x: g.select(g.relation("lt", x, g.one), g.mul(x, x), x),
     **{
         name: (lambda g, x, name=name: g.unary(name, x))
-        for name in ("sqrt", "abs", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh")
+        for name in (
+            "sqrt",
+            "abs",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "asinh",
+            "atanh",
+        )
     },
     "acosh": lambda g, x: g.unary("acosh", g.add(x, g.one)),
 }
