@@ -19,7 +19,7 @@ from seedbed import library
 from seedbed.calibration.emulation import Emulation
 from seedbed.calibration.fit import Budget
 from seedbed.calibration.priors import Prior
-from seedbed.calibration.readings import Readings
+from seedbed.calibration.readings import ROW_COLUMNS, Readings
 from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
 from seedbed.lenient import parse_leniently
@@ -191,12 +191,11 @@ def chosen_rows(arm: PlanArm, around: Surroundings, readings: Readings) -> pd.Da
     else:
         keep = mine.preferred & (mine.use != "context") & ~mine.row.isin(arm.without)
         chosen = mine[keep & _readable(mine, readings)]
-    chosen = chosen[~(chosen.time_days > arm.longest_days)]
-    facts = [
-        around.facts[around.facts.row == fact].assign(endpoint=endpoint, study=arm.study, arm=arm.study_arms[0])
-        for endpoint, fact in arm.facts.items()
-    ]
-    return pd.concat([chosen, *facts], ignore_index=True)
+    records = [row for row in chosen.to_dict("records") if readings.time_of(row) <= arm.longest_days]
+    for endpoint, fact in arm.facts.items():
+        own = {"endpoint": endpoint, "study": arm.study, "arm": arm.study_arms[0]}
+        records += [row | own for row in around.facts[around.facts.row == fact].to_dict("records")]
+    return pd.DataFrame(records, columns=list(ROW_COLUMNS))
 
 
 def _readable(rows: pd.DataFrame, readings: Readings) -> pd.Series:

@@ -7,7 +7,7 @@ in the denominator, and which other endpoint it is nested in. Readings are conte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -176,6 +176,12 @@ class Readings(Content):
     def family(self, endpoint: str) -> str:
         """Return the family of an endpoint."""
         return self.endpoints[endpoint].family
+
+    def time_of(self, row: Mapping[str, Any]) -> float:
+        """Return the day of an evidence row: its landmark, or its value where that is a median survival; else 0."""
+        survival = isinstance(self.endpoints.get(row["endpoint"]), SurvivalReading)
+        time = row["value"] if survival and row["statistic"] == "median" else row["time_days"]
+        return float(time) if pd.notna(time) else 0.0
 
     def can_read(self, row: Any) -> bool:
         """Return whether an evidence row can be compared: a reading, a value, patients, a denominator, a time."""

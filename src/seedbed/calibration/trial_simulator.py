@@ -50,7 +50,7 @@ class ArmTask:
 def arm_task(emulation: Emulation, pieces: Sequence[Piece], *, least_days: float = _LEAST_DAYS) -> ArmTask:
     """Return the task of an arm: followed until its last landmark, whoever its denominators need."""
     last = max([least_days, *(piece.time_days * 1.02 + 14.0 for piece in pieces if piece.time_days is not None)])
-    treated = {"infused", "transplanted"}
+    treated = {"infused", "transplanted", "treated"}
     return ArmTask(emulation, tuple(pieces), last, all(piece.denominator in treated for piece in pieces))
 
 
