@@ -98,18 +98,31 @@ def choose_target(lanes: int | None, float_type: str) -> Target:
     return Target(lanes, reals[float_type], fused)
 
 
-def write(system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target) -> Source:
-    """Write all functions of a program as LLVM text."""
-    return _Writing(system, observables, reduced, target).source()
+def write(
+    system: System,
+    observables: Sequence[int],
+    reduced: reducers.Plan,
+    target: Target,
+    declared: frozenset[int] = frozenset(),
+) -> Source:
+    """Write all functions of a program as LLVM text; `declared` states are non-negative by their meaning."""
+    return _Writing(system, observables, reduced, target, declared).source()
 
 
 class _Writing:
     """The steps from a system to its LLVM text."""
 
-    def __init__(self, system: System, observables: Sequence[int], reduced: reducers.Plan, target: Target) -> None:
+    def __init__(
+        self,
+        system: System,
+        observables: Sequence[int],
+        reduced: reducers.Plan,
+        target: Target,
+        declared: frozenset[int],
+    ) -> None:
         self.system, self.graph, self.target, self.reduced = system, system.graph, target, reduced
         self.n = len(system.states)
-        self.nonnegative, proof = nonnegative_states(system)
+        self.nonnegative, proof = nonnegative_states(system, declared)
         states = {self.graph.input("state", k) for k in self.nonnegative}
         self.signs = Signs(self.graph, assumed_inputs(system) | states)
         self.signs.used |= proof

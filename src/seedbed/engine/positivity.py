@@ -70,8 +70,8 @@ def assumed_inputs(system: System) -> frozenset[int]:
     )
 
 
-def nonnegative_states(system: System) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the states proved non-negative and the input nodes the proof relies on."""
+def nonnegative_states(system: System, declared: frozenset[int] = frozenset()) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the states proved or declared non-negative, and the input nodes the proof relies on."""
     graph, inputs = system.graph, assumed_inputs(system)
     start = {
         graph.input(kind, k): system.defaults[name]
@@ -79,10 +79,12 @@ def nonnegative_states(system: System) -> tuple[frozenset[int], frozenset[int]]:
         for k, name in enumerate(names)
         if name in system.defaults
     }
-    candidates = [k for k, node in enumerate(system.initial) if float(graph.evaluate(node, start)) >= 0]
+    candidates = [
+        k for k, node in enumerate(system.initial) if k in declared or float(graph.evaluate(node, start)) >= 0
+    ]
     while True:
         signs = Signs(graph, inputs | {graph.input("state", k) for k in candidates})
-        kept = [k for k in candidates if _stays(system, k, signs)]
+        kept = [k for k in candidates if k in declared or _stays(system, k, signs)]
         if kept == candidates:
             parameters = {node for node in signs.used if graph.operations[node] != "state"}
             return frozenset(kept), frozenset(parameters)

@@ -5,7 +5,7 @@ from seedbed.engine.system import assemble
 
 def proved(text):
     system = assemble(engine.read_model(text))
-    return {system.states[k] for k in nonnegative_states(system)[0]}
+    return {system.states[k] for k in nonnegative_states(system, frozenset())[0]}
 
 
 def test_growth_decay_and_transfer_are_proved():
