@@ -501,9 +501,10 @@ class Batch:
         self._status[given, 4] = 1
 
     def state(self, name: str) -> NDArray[np.float64]:
-        """Return a state now, for each patient, in the units formulas see."""
+        """Return a state now, for each patient, in the units formulas see (max(state, 0), as the rates read it)."""
         state = state_number(self.program.system, name, "state")
-        return self._states[:, state] / self._factor(state)
+        values = self._states[:, state] / self._factor(state)
+        return np.maximum(values, 0.0) if state in self.program.source.nonnegative else values
 
     def set_state(self, name: str, values: ArrayLike, where: ArrayLike | None = None) -> None:
         """Set a state now, for the patients chosen by the mask `where` (None: all).

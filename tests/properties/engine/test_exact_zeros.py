@@ -34,8 +34,9 @@ def test_cells_are_not_negative_and_mass_is_kept(k, m, hill, tolerance):
         {"k": [k], "m": [m], "h": [hill]}, relative_tolerance=tolerance, absolute_tolerance=tolerance, max_steps=100_000
     )
     observed = batch.advance(times=[0.0, 0.01, 0.1, 1.0, 10.0, 1000.0])[0]
-    assert (observed >= -tolerance).all()
-    np.testing.assert_allclose(observed.sum(axis=1), 1.0, atol=1e-9)  # linear invariants are kept to rounding
+    assert (observed >= 0).all()
+    # Linear invariants are kept to rounding, but for what reading a state as max(state, 0) hides.
+    np.testing.assert_allclose(observed.sum(axis=1), 1.0, atol=5 * tolerance)
 
 
 def chain():
