@@ -81,7 +81,7 @@ class Table:
     note: str = ""
     n_text: int = 1
     folded: bool = False
-    layout: Literal["", "dense", "prose"] = ""
+    layout: Literal["", "dense", "prose", "dense wide"] = ""
 
     def is_group(self, row: tuple[str | Cell, ...]) -> bool:
         """Tell whether a row is a heading over the rows below it."""

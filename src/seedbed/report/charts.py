@@ -50,7 +50,7 @@ def survival(
     y = alt.Y(
         "lower:Q", title=t("axis.survival"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)
     )
-    band = base.mark_area(opacity=0.16, interpolate="step-after").encode(y=y, y2="upper:Q")
+    band = base.mark_area(opacity=_faint(0.16, curves), interpolate="step-after").encode(y=y, y2="upper:Q")
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("time:Q", title=t("axis.months"), format=".1f"),
@@ -60,6 +60,11 @@ def survival(
     curve = (band + line).properties(width=600, height=theme.HEIGHT)
     chart = alt.vconcat(curve, _risk_table(at_risk, t, arms, x_scale, color), spacing=14)
     return theme.finish(chart, t, description=description)
+
+
+def _faint(opacity: float, table: pd.DataFrame) -> float:
+    """Return the opacity of a band: fainter where more than two arms lie over each other."""
+    return opacity * min(1.0, 2.0 / max(table["arm"].nunique(), 1))
 
 
 def _risk_table(at_risk: pd.DataFrame, t: Catalogue, arms: Arms, x_scale: alt.Scale, color: alt.Color) -> alt.Chart:
@@ -204,8 +209,8 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
     )
     scale = alt.Scale(type="log", domain=[floor, max(top, floor * 10)], clamp=True, nice=False)
     y = alt.Y("q05:Q", title=None, scale=scale, axis=alt.Axis(values=decades, format="~g"))
-    wide = base.mark_area(opacity=0.13).encode(y=y, y2="q95:Q")
-    half = base.mark_area(opacity=0.22).encode(y=alt.Y("q25:Q", title=None, scale=scale), y2="q75:Q")
+    wide = base.mark_area(opacity=_faint(0.13, table)).encode(y=y, y2="q95:Q")
+    half = base.mark_area(opacity=_faint(0.22, table)).encode(y=alt.Y("q25:Q", title=None, scale=scale), y2="q75:Q")
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("time:Q", title=x_title),

@@ -68,6 +68,8 @@ def reason_words(reason: str, t: Catalogue) -> str:
     covariate, _, condition = reason.partition(" ")
     if not condition:
         return t.name("reason", reason)
+    if condition == "= yes":
+        return t("flow.not", covariate=t.name("covariate", covariate))
     for sign, shown in SIGNS.items():
         condition = condition.replace(sign, shown)
     return t("flow.condition", covariate=t.name("covariate", covariate), condition=condition)

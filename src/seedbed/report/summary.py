@@ -64,8 +64,9 @@ class Run:
         return self.endpoints[self.endpoints["arm"] == arm]
 
     def has(self, element: str, arm: str) -> bool:
-        """Tell whether somebody in an arm was given ``"cart"`` or ``"stem_cell"``, by the stored day 0."""
-        return bool(self.arm(arm)[f"{element}_day"].notna().any())
+        """Tell whether an arm gives ``"cart"`` or ``"stem_cell"``, by the protocol."""
+        kind = {"stem_cell": "stem_cells", "cart": "cart"}[element]
+        return any(self.protocol["elements"][name]["kind"] == kind for name in self.protocol["arms"][arm]["elements"])
 
 
 def read(run_folder: Path | str) -> Run:

@@ -12,6 +12,8 @@ from seedbed.report.catalogue import Catalogue
 from seedbed.report.summary import MONTH
 
 Formatter = Callable[[Any], str]
+RESPONSE_LEVELS = ("sCR", "CR", "CRu", "VGPR", "PR", "MR", "SD", "PD", "NE")
+"""Responses from the deepest to none; each is a word ``response_level.<level>``."""
 
 
 def words(text: object, t: Catalogue) -> str:

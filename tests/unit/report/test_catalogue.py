@@ -12,7 +12,7 @@ from seedbed.analysis.summary import Time, standard_definitions
 from seedbed.documents import load
 from seedbed.errors import ContentError
 from seedbed.population.checks import DERIVED_AT_ENROLLMENT
-from seedbed.report import blocks, catalogue, charts, contrasts, diagrams
+from seedbed.report import blocks, catalogue, charts, contrasts, diagrams, wording
 from seedbed.report.sections import closing, efficacy, safety
 
 SOURCE = Path(report.__file__).parent
@@ -82,7 +82,7 @@ DOMAINS = {
     | {f"{item.endpoint}_median" for item in standard_definitions() if isinstance(item, Time)},
     "kind": set(diagrams.KIND_COLORS),
     "observable": {*safety.COUNTS, *safety.KINETICS},
-    "response_level": set(efficacy.RESPONSE_LEVELS),
+    "response_level": set(wording.RESPONSE_LEVELS),
     "response_at": set(efficacy.RESPONSE_COLUMNS),
     "toxicity_of": set(safety.GRADED),
     "engraftment": set(safety.ENGRAFTMENT),

@@ -56,6 +56,7 @@ def test_the_flow_shares_the_screening_and_tells_the_losses(run):
 def test_reasons_are_told_in_words():
     t = load("en")
     assert consort.reason_words("age >= 18 and <= 75", t) == "not Age [years] ≥ 18 & ≤ 75"
+    assert consort.reason_words("transplant_eligible = yes", t) == "not Eligible for transplantation"
     assert consort.reason_words("manufacturing_failure", t) == "no CAR-T product"
 
 

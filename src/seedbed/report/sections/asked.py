@@ -12,13 +12,12 @@ from seedbed.report import consort, diagrams, regimen
 from seedbed.report.blocks import Block, Bullets, Cell, Facts, Figure, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.setting import Setting
-from seedbed.report.wording import data_table, joined, words
+from seedbed.report.wording import RESPONSE_LEVELS, data_table, joined, words
 
-FLAG_LEVELS = 2
 MOST_LEVELS = 8
+MOST_ARMS_ABREAST = 4
 SMD_LIMIT = 0.1
 INDENT = "\u2003"
-LEVEL_ORDER = {level: index for index, level in enumerate(("CR", "PR", "SD", "PD"))}
 
 
 def question(setting: Setting) -> Section:
@@ -159,7 +158,13 @@ def baseline(setting: Setting) -> Section:
         *(Cell(setting.arms.labels[arm], note=t("baseline.treated", n=t.count(len(g)))) for arm, g in groups.items()),
         *((Cell(t("baseline.smd"), note=t("baseline.smd_note")),) if len(first) > 1 else ()),
     )
-    table = Table(header, tuple(rows), t("baseline.table"), t("baseline.note"), layout="dense")
+    table = Table(
+        header,
+        tuple(rows),
+        t("baseline.table"),
+        t("baseline.note"),
+        layout="dense" if len(groups) <= MOST_ARMS_ABREAST else "dense wide",
+    )
     return Section("baseline", t("baseline.title"), (Paragraph(t("baseline.text")), table))
 
 
@@ -186,18 +191,19 @@ def _covariate_rows(
     t, label = setting.t, setting.t.name("covariate", name)
     values = enrolled[name].dropna()
     columns = [enrolled[name], *(group[name] for group in groups.values())]
-    if (
-        pd.api.types.is_numeric_dtype(values)
-        and not pd.api.types.is_bool_dtype(values)
-        and values.nunique() > FLAG_LEVELS
-    ):
+    if pd.api.types.is_bool_dtype(values):
+        return [_level_row(setting, label, name, True, columns, groups)]
+    if pd.api.types.is_numeric_dtype(values):
         cells = [_median(t, column) for column in columns]
         return [(label, *cells, *_smd_cell(setting, [group[name] for group in groups.values()]))]
-    levels = sorted(values.unique(), key=lambda level: (LEVEL_ORDER.get(str(level), len(LEVEL_ORDER)), str(level)))
-    if pd.api.types.is_numeric_dtype(values):
-        return [_level_row(setting, label, name, levels[-1], columns, groups)]
-    rows = [_level_row(setting, INDENT + t.name("level", str(level)), name, level, columns, groups) for level in levels]
+    rank = {level: index for index, level in enumerate(RESPONSE_LEVELS)}
+    levels = sorted(values.unique(), key=lambda level: (rank.get(str(level), len(rank)), str(level)))
+    rows = [_level_row(setting, INDENT + _level_name(t, str(level)), name, level, columns, groups) for level in levels]
     return [(label,), *rows]
+
+
+def _level_name(t: Catalogue, level: str) -> str:
+    return t.name("response_level", level) if level in RESPONSE_LEVELS else t.name("level", level)
 
 
 def _level_row(

@@ -9,7 +9,7 @@ from seedbed.report import charts, contrasts, summary, theme
 from seedbed.report.blocks import Block, Figure, Notice, Paragraph, Section, Table, Tile, Tiles
 from seedbed.report.setting import Setting
 from seedbed.report.summary import MONTH
-from seedbed.report.wording import data_table, endpoint, estimate, joined, points, signed
+from seedbed.report.wording import RESPONSE_LEVELS, data_table, endpoint, estimate, joined, points, signed
 
 HEADLINES: tuple[tuple[str, float | None], ...] = (
     ("best_complete_response", None),
@@ -26,7 +26,6 @@ NOTES = {"anc_engraftment": "median", "days_anc_below_0_5": "median", "non_relap
 """What a headline says where it does not tell a difference."""
 SURVIVAL_NAMES = ("pfs", "os")
 RESPONSE_COLUMNS = ("response_d28", "response_d90", "response_d180", "best_response")
-RESPONSE_LEVELS = ("sCR", "CR", "CRu", "VGPR", "PR", "MR", "SD", "PD", "NE")
 TUMOR = "tumor_total"
 DEPTHS = {"visible": 1e9, "below_imaging": 1e6, "below_mrd": 1.0}
 """Least cells of each depth: imaging sees about 1 mL; an MRD test one in a million of 1e12 nucleated marrow cells."""
