@@ -48,6 +48,8 @@ competing <- data.frame(arm = trial$arm, time = trial$time, cause = cause)
 write.csv(competing, file.path(out, "competing.csv"), row.names = FALSE, quote = FALSE)
 fit <- cuminc(competing$time, competing$cause, competing$arm)
 for (k in 1:2) put(paste("gray.cause", k, sep = ""), fit$Tests[k, "stat"])
+stratified <- cuminc(competing$time, competing$cause, competing$arm, strata = trial$stratum)
+for (k in 1:2) put(paste("gray_stratified.cause", k, sep = ""), stratified$Tests[k, "stat"])
 at <- timepoints(fit, c(182, 364))
 for (row in rownames(at$est)) for (day in colnames(at$est)) {
   name <- paste("incidence", sub(" ", ".cause", row), day, sep = ".")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from seedbed.analysis.results import TestResult
 from seedbed.analysis.risk_sets import CONTROL, EXPERIMENTAL, Counts, RiskSets, risk_sets, shift
-from seedbed.analysis.tte import check_tte
+from seedbed.analysis.tte import check_tte, stratum_codes
 from seedbed.errors import TableError
 
 Floats = NDArray[np.float64]
@@ -33,10 +35,18 @@ class _Arm:
         self.effective = np.divide(counts.at_risk, self.before, out=np.zeros_like(competing), where=at_risk)
 
 
-def gray_z(sets: RiskSets) -> Floats:
-    r"""Return Gray's statistic of R replicates as a standard normal z, (R,).
+def gray_z(strata: Sequence[RiskSets]) -> Floats:
+    """Return Gray's stratified statistic of R replicates as a standard normal z, (R,); see `gray_scores`."""
+    pairs = [gray_scores(sets) for sets in strata]
+    score = np.sum([pair[0] for pair in pairs], axis=0)
+    variance = np.sum([pair[1] for pair in pairs], axis=0)
+    return np.divide(score, np.sqrt(variance), out=np.zeros_like(score), where=variance > 0)
 
-    `sets` must have been made with ``competing``. Positive z: more events of the cause of interest in the
+
+def gray_scores(sets: RiskSets) -> tuple[Floats, Floats]:
+    r"""Return Gray's score of R replicates and its variance, (R,) each.
+
+    `sets` must have been made with ``competing``. Positive: more events of the cause of interest in the
     experimental arm than equal incidences predict.
 
     Notes
@@ -58,7 +68,7 @@ def gray_z(sets: RiskSets) -> Floats:
     before = shift(incidence, 0.0)
     slope = np.cumsum(np.divide(product * step, 1.0 - before, out=np.zeros_like(events), where=before < 1), axis=-1)
     variance = sum(_variance_of(one, product, slope, incidence, (events, pooled)) for one in (control, arm))
-    return np.divide(score, np.sqrt(variance), out=np.zeros_like(score), where=variance > 0)
+    return score, variance
 
 
 def _variance_of(one: _Arm, product: Floats, slope: Floats, incidence: Floats, pooled: tuple[Floats, Floats]) -> Floats:
@@ -83,7 +93,9 @@ def _variance_of(one: _Arm, product: Floats, slope: Floats, incidence: Floats, p
     return (ours + (ratio * remaining) ** 2 * other_mass).sum(axis=-1)
 
 
-def gray_test(table: pd.DataFrame, *, arms: tuple[str, str], cause_of_interest: int = 1) -> TestResult:
+def gray_test(
+    table: pd.DataFrame, *, arms: tuple[str, str], cause_of_interest: int = 1, strata: str | None = None
+) -> TestResult:
     """Test whether two arms have the same cumulative incidence of one cause.
 
     Parameters
@@ -91,6 +103,7 @@ def gray_test(table: pd.DataFrame, *, arms: tuple[str, str], cause_of_interest: 
     table : DataFrame with columns ``arm``, ``time`` [day, >= 0], ``cause`` (0 censored, 1, 2, ... causes)
     arms : (experimental, control)
     cause_of_interest : the cause compared; all others compete
+    strata : column of `table`, optional
 
     Returns
     -------
@@ -104,8 +117,12 @@ def gray_test(table: pd.DataFrame, *, arms: tuple[str, str], cause_of_interest: 
     """
     if "cause" not in table:
         raise TableError('competing-risk table: column "cause" is missing')
-    chosen = check_tte(table.assign(event=table["cause"] != 0), arms=arms, strata="cause")
-    ours = chosen["cause"] == cause_of_interest
-    other = (chosen["cause"] != 0) & ~ours
-    sets = risk_sets(chosen["time"], ours, chosen["arm"] == arms[0], competing=other)
+    chosen = check_tte(table.assign(event=table["cause"] != 0), arms=arms, strata=strata)
+    cause, time = chosen["cause"].to_numpy(), chosen["time"].to_numpy()
+    experimental, codes = (chosen["arm"] == arms[0]).to_numpy(), stratum_codes(chosen, strata)
+    ours, other = cause == cause_of_interest, (cause != 0) & (cause != cause_of_interest)
+    sets = [
+        risk_sets(time[mine], ours[mine], experimental[mine], competing=other[mine])
+        for mine in (codes == code for code in range(int(codes.max()) + 1))
+    ]
     return TestResult.from_z("Gray", float(gray_z(sets)[0]))

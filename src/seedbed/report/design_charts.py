@@ -113,7 +113,7 @@ def power_by_size(table: pd.DataFrame, t: Catalogue, *, description: str = "") -
         "y:Q", title=t("design.axis.power"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)
     )
     base = alt.Chart(lines).encode(x=x, color=color)
-    dash = alt.StrokeDash("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[[1, 0], [5, 4]][: len(kinds)]))
+    dash = alt.StrokeDash("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[[1, 0], [5, 4]][: len(kinds)]))
     tooltip = [
         alt.Tooltip("kind:N", title=t("design.axis.how")),
         alt.Tooltip("subjects:Q", title=t("design.axis.subjects")),

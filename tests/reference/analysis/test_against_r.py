@@ -70,11 +70,14 @@ def test_proportional_hazards(reference, trial):
     assert cox.proportional_hazards(trial, arms=ARMS).statistic == pytest.approx(reference["zph.chisq"], rel=1e-5)
 
 
-def test_gray_and_aalen_johansen(reference):
+def test_gray_and_aalen_johansen(reference, trial):
     table = pd.read_csv(DATA / "competing.csv")
     for cause in (1, 2):
         result = gray.gray_test(table, arms=ARMS, cause_of_interest=cause)
         assert result.statistic == pytest.approx(reference[f"gray.cause{cause}"], rel=EXACT)
+        by_stratum = table.assign(stratum=trial["stratum"])
+        stratified = gray.gray_test(by_stratum, arms=ARMS, cause_of_interest=cause, strata="stratum")
+        assert stratified.statistic == pytest.approx(reference[f"gray_stratified.cause{cause}"], rel=EXACT)
         curves = competing.incidence_curves(table, cause_of_interest=cause)
         for arm in ARMS:
             for day in (182, 364):

@@ -153,14 +153,18 @@ class _Analysis:
         self.comparisons = range(1, len(plan.arms))
         self.plain = [self._sets(arm) for arm in self.comparisons]
         stratified = plan.stratification.in_analysis and plan.stratification.factors
-        levels = range(int(drawn.stratum.max()) + 1) if stratified else ()
+        self.levels = range(int(drawn.stratum.max()) + 1) if stratified else range(0)
         self.strata = [
-            [self._sets(arm, drawn.stratum == level) for level in levels] or [self.plain[index]]
+            [self._sets(arm, drawn.stratum == level) for level in self.levels] or [self.plain[index]]
             for index, arm in enumerate(self.comparisons)
         ]
 
     def _included(self, arm: int) -> NDArray[np.bool_]:
         return self.data.included & ((self.drawn.arm == 0) | (self.drawn.arm == arm))
+
+    def _included_by_stratum(self, arm: int) -> list[NDArray[np.bool_]]:
+        included = self._included(arm)
+        return [included & (self.drawn.stratum == level) for level in self.levels] or [included]
 
     def _sets(self, arm: int, also: NDArray[np.bool_] | None = None) -> RiskSets:
         include = self._included(arm) if also is None else self._included(arm) & also
@@ -206,17 +210,19 @@ class _Analysis:
         arm = self.comparisons[index]
         of_interest = self.data.event & ~self.data.other_cause
         competing = self.data.competing | (self.data.event & self.data.other_cause)
-        return gray_z(
-            risk_sets(
-                self.data.time, of_interest, self.drawn.arm == arm, include=self._included(arm), competing=competing
-            )
-        )
+        return gray_z([
+            risk_sets(self.data.time, of_interest, self.drawn.arm == arm, include=include, competing=competing)
+            for include in self._included_by_stratum(arm)
+        ])
 
     def estimates(self) -> tuple[Floats, Floats]:
-        """Return the three summaries and their standard errors, (R, K, 3) each."""
+        """Return the three summaries and their standard errors, (R, K, 3) each.
+
+        The hazard ratio is the marginal one, without strata, as that of the target estimand.
+        """
         values, errors = [], []
-        for index in range(len(self.plain)):
-            beta, beta_error = log_hazard_ratios(self.strata[index])
+        for index, sets in enumerate(self.plain):
+            beta, beta_error = log_hazard_ratios([sets])
             mean = self._restricted_mean(index)
             point = self._milestone(index)
             values.append(np.stack([beta, mean.value, point.value], axis=-1))
