@@ -10,6 +10,8 @@ import roadrunner
 
 Dose = tuple[float, str, float]  # day, state, amount
 
+FIRST_STEP = 1e-6  # days; left to itself CVODE sometimes starts so small after a dose that it never leaves it
+
 roadrunner.Logger.setLevel(roadrunner.Logger.LOG_ERROR)
 
 
@@ -21,6 +23,7 @@ class Course:
         self.runner.integrator.setValue("relative_tolerance", relative)
         self.runner.integrator.setValue("absolute_tolerance", absolute)
         self.runner.integrator.setValue("maximum_num_steps", 200000)
+        self.runner.integrator.setValue("initial_time_step", FIRST_STEP)
         self.species = set(self.runner.model.getFloatingSpeciesIds())
 
     def _set(self, name: str, value: float) -> None:

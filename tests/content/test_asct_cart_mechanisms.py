@@ -3,12 +3,12 @@
 Ranges are those of single therapies and of physiology; no result of ASCT followed by CAR-T stands here.
 """
 
-import asct_cart_doses as doses
 import numpy as np
 import pytest
+
+import asct_cart_doses as doses
 from asct_cart_doses import DAY_0
 from roadrunner_course import Course
-
 from seedbed.model import read_model
 
 REMISSION = {"tumor_burden_systemic": 1e-3}
@@ -61,8 +61,9 @@ def test_conditioning_kills_the_stated_logs_at_once(course):
 
 def test_conditioning_spares_cells_that_come_later(course):
     """Melphalan on day -1 is gone on day 0: a graft and CAR-T cells live as without it."""
-    after = course(["graft_cd34", "cart_infused_blood"], [*doses.melphalan(-1), *doses.graft(), *doses.cart()], until=21)
-    never = course(["graft_cd34", "cart_infused_blood"], [*doses.graft(), *doses.cart()], until=21)
+    infused, cells = ["graft_cd34", "cart_infused_blood"], [*doses.graft(), *doses.cart()]
+    after = course(infused, [*doses.melphalan(-1), *cells], until=21)
+    never = course(infused, cells, until=21)
     np.testing.assert_allclose(after.loc[1.0], never.loc[1.0], rtol=1e-3)
 
 
