@@ -42,7 +42,8 @@ class Enrollment:
 
     Attributes
     ----------
-    subjects : one row a virtual patient: ``subject``, covariates, ``parameter:<id>`` in the model's units
+    subjects : one row a virtual patient: ``subject``, covariates, ``parameter:<id>`` in the model's units, and
+        with calibrated sets ``parameter_set``, the set that the patient takes
     arm_tables : arm -> the same subjects in the same order; columns as in `logistics.schedule`, and ``subject``,
         ``selected``, ``weight_kg``, ``bsa_m2``, ``cd34_per_kg`` [1e6/kg], ``cart_cells`` [1e9] and the
         ``parameter:<id>`` that the arm's product decides
@@ -292,7 +293,10 @@ def enroll_candidates(
         parameters |= _changed_by_arm(trial, arm, subjects, parameters, values)
         tables[name] = pd.concat([own, table, pd.DataFrame(parameters, index=table.index)], axis=1)
     hidden = [column for column in subjects if column.startswith(("hazard:", "factor:", FACTOR))]
-    return Enrollment(subjects.drop(columns=hidden), tables, _flow(trial, met, tables))
+    shown = subjects.drop(columns=hidden)
+    if sets is not None:
+        shown = shown.assign(parameter_set=sets.rows(subjects["subject"]))
+    return Enrollment(shown, tables, _flow(trial, met, tables))
 
 
 def _adjusted_for_arm(

@@ -9,6 +9,7 @@ from pathlib import Path
 from seedbed import library, protocol
 from seedbed.documents import content_hash
 from seedbed.population import Population
+from seedbed.population.parameter_sets import ParameterSets, default_ensemble, read_sets
 from seedbed.protocol import Protocol
 from seedbed.trial import enrollment
 from seedbed.trial.manifest import Request
@@ -19,9 +20,12 @@ LARGEST_SHARD, FEWEST_SHARDS = 1000, 2
 EMBEDDED = ("measurements", "care", "outcomes", "rules", "tables")
 
 
+WITHOUT_ENSEMBLE = "none"
+
+
 @dataclass(frozen=True)
 class Options:
-    """What a user chooses for a run, beside the protocol."""
+    """What a user chooses for a run, beside the protocol; `ensemble` None is the library's default for the model."""
 
     subjects: int = 1000
     seed: int = 1
@@ -46,13 +50,16 @@ def make_request(name_or_path: str | Path, options: Options) -> Request:
 def request_of(trial: Protocol, who: Population, options: Options) -> Request:
     """Return the request of a run of a protocol that was read (and perhaps changed by a study)."""
     resolved = enrollment.resolve(trial, who)
-    files = _embedded_files(trial.model)
+    ensemble = ensemble_of(options.ensemble, trial.model)
+    files = _embedded_files(trial.model) | _ensemble_files(ensemble)
     hashes = {
         "protocol": content_hash(resolved["protocol"]),
         "population": content_hash(resolved["population"]),
         "model": content_hash({name: text for name, text in files.items() if name.startswith("models/")}),
-        "clinic": content_hash({name: text for name, text in files.items() if not name.startswith("models/")}),
+        "clinic": content_hash({name: text for name, text in files.items() if name.split("/")[0] in EMBEDDED}),
     }
+    if ensemble is not None:
+        hashes["ensemble"] = content_hash(_ensemble_files(ensemble))
     shard = min(LARGEST_SHARD, max(50, -(-options.subjects // FEWEST_SHARDS)))
     return Request(
         inputs=resolved,
@@ -63,9 +70,30 @@ def request_of(trial: Protocol, who: Population, options: Options) -> Request:
         relative_tolerance=RELATIVE_TOLERANCE,
         trajectories=options.trajectories,
         shard_size=shard,
-        ensemble=options.ensemble,
+        ensemble=ensemble,
         hashes=hashes,
     )
+
+
+def ensemble_of(asked: str | None, model: str) -> str | None:
+    """Return the ensemble of a run: the one asked for, the library's default for the model, or none at all.
+
+    Raises
+    ------
+    ContentError
+        The library holds no such ensemble.
+    """
+    if asked == WITHOUT_ENSEMBLE:
+        return None
+    return library.find("ensembles", asked).stem if asked else default_ensemble(model)
+
+
+def _ensemble_files(ensemble: str | None) -> dict[str, str]:
+    if ensemble is None:
+        return {}
+    path = library.find("ensembles", ensemble)
+    files = (path, path.with_suffix(".csv"))
+    return {f"ensembles/{file.name}": file.read_text(encoding="utf-8") for file in files}
 
 
 def _embedded_files(model: str) -> dict[str, str]:
@@ -107,6 +135,11 @@ def _installed_equals(request: Request) -> bool:
 def _cache() -> Path:
     own = os.environ.get("SEEDBED_CACHE")
     return (Path(own) if own else Path.home() / ".cache" / "seedbed") / "content"
+
+
+def sets_of(request: Request) -> ParameterSets | None:
+    """Return the parameter sets of a request, or None where it names no ensemble."""
+    return read_sets(request.ensemble) if request.ensemble else None
 
 
 def trial_of(request: Request) -> tuple[Protocol, Population]:

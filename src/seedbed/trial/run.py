@@ -142,6 +142,14 @@ def join(folder: Path) -> int:
     return worked
 
 
+def _parameter_sets(folder: Path) -> pd.Series | None:
+    """Return the parameter set of each subject, or None where the run used no ensemble."""
+    subjects = pd.read_parquet(folder / "subjects.parquet")
+    if "parameter_set" not in subjects:
+        return None
+    return subjects.drop_duplicates("subject").set_index("subject")["parameter_set"]
+
+
 def summarize(folder: Path) -> list[dict[str, Any]]:
     """Derive `summary.json` from the endpoints of a run folder: a row per arm, endpoint and time.
 
@@ -149,7 +157,12 @@ def summarize(folder: Path) -> list[dict[str, Any]]:
     """
     endpoints = pd.read_parquet(folder / "endpoints.parquet")
     chosen = {"enrolled": endpoints, "selected": endpoints[endpoints["selected"]]}
-    rows = [{**row, "subjects": who} for who, table in chosen.items() for row in analysis.summarize(table)]
+    sets = _parameter_sets(folder)
+    rows = [
+        {**row, "subjects": who}
+        for who, table in chosen.items()
+        for row in analysis.summarize(table, parameter_sets=sets)
+    ]
     text = json.dumps(rows, indent=1, ensure_ascii=False)
     manifests.write_atomically(folder / "summary.json", text)
     return rows

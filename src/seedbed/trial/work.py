@@ -16,7 +16,7 @@ from seedbed.trial import endpoints, enrollment, events
 from seedbed.trial.clinic import Clinic, ClinicalRecord, read_contents
 from seedbed.trial.enrollment import Enrollment
 from seedbed.trial.manifest import Request, Shard
-from seedbed.trial.request import trial_of, use_embedded_content
+from seedbed.trial.request import sets_of, trial_of, use_embedded_content
 from seedbed.trial.shards import ShardResult
 from seedbed.trial.simulation import Course, Settings, Task, simulate_arms, visit_days
 
@@ -46,7 +46,8 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     began = time.monotonic()
     use_embedded_content(request)
     trial, who = trial_of(request)
-    enrolled = enrollment.enroll_between(trial, who, shard.first_subject, shard.last_subject, request.seed)
+    first, last = shard.first_subject, shard.last_subject
+    enrolled = enrollment.enroll_between(trial, who, first, last, request.seed, sets_of(request))
     kept = max(0, min(len(enrolled.subjects), request.trajectories - shard.index * request.shard_size))
     parts = _work_arms(request, trial, who, enrolled, kept)
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import ContentError, RunError
+from seedbed.population.parameter_sets import Change, ParameterSets
 from seedbed.tables import check
-from seedbed.trial import manifest
-from seedbed.trial.request import Options, make_request
+from seedbed.trial import enrollment, manifest
+from seedbed.trial.request import Options, make_request, request_of
 from seedbed.trial.run import execute, join, open_folder, summarize
 
 TABLES = ("subjects", "events", "endpoints", "failures", "trajectories", "flow")
@@ -38,7 +39,7 @@ def test_the_run_folder_holds_every_table_as_documented(finished):
     assert endpoints.groupby("arm").size().to_dict() == {"asct_cart": 100, "cart": 100}
     held = manifest.read(finished)
     assert (held.n_done, held.n_failed) == (200, 0)
-    assert set(held.request.hashes) == {"protocol", "population", "model", "clinic"}
+    assert set(held.request.hashes) >= {"protocol", "population", "model", "clinic"}
 
 
 def test_two_workers_give_the_same_bytes(finished, tmp_path):
@@ -110,3 +111,22 @@ def test_summary_rows_name_arm_endpoint_and_who(finished):
     rate = rows[(rows["endpoint"] == "complete_response_d90") & (rows["subjects"] == "enrolled")]
     assert rate["n"].eq(100).all()
     assert rate["monte_carlo_se"].between(0, 0.06).all()
+
+
+def test_parameter_sets_stand_in_the_request_and_change_the_patients(finished, tmp_path):
+    sets = ParameterSets({"growth": Change(changes="median", of="k_tumor_growth")}, pd.DataFrame({"growth": [0.5, 2.0]}))
+    trial, who = enrollment.read("wei_2022_tp53")
+    options = Options(subjects=50, seed=3, until_days=60.0, trajectories=0)
+    request = request_of(trial, who, options, ("two", sets))
+    execute(tmp_path / "sets", request, workers=1)
+    assert manifest.read(tmp_path / "sets").request == request
+    usual = pd.read_parquet(finished / "subjects.parquet").set_index("subject")["parameter:k_tumor_growth"]
+    ours = pd.read_parquet(tmp_path / "sets" / "subjects.parquet").set_index("subject")["parameter:k_tumor_growth"]
+    factor = (ours / usual).dropna()
+    assert len(factor) == 50
+    assert factor.round(9).to_dict() == {number: 2.0 if number % 2 else 0.5 for number in factor.index}
+
+
+def test_an_unknown_ensemble_is_refused():
+    with pytest.raises(ContentError, match="posteriour"):
+        small(ensemble="posteriour")
