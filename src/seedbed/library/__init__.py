@@ -51,13 +51,13 @@ def find(kind: str, name_or_path: str | Path) -> Path:
         Neither an id of the library nor a file; names the nearest id.
     """
     own = Path(name_or_path)
-    if own.suffix in {".yaml", ".yml"} or own.is_dir():
+    for root in roots():
+        for candidate in (root / kind / f"{own}.yaml", root / kind / str(own) / "model.yaml"):
+            if candidate.is_file():
+                return candidate
+    if own.suffix in {".yaml", ".yml"} or len(own.parts) > 1:
         if own.exists():
             return own
         cure = f"give a path, or an id of the library's {kind}"
         raise ContentError(Problem("no such file", str(own), cure=cure))
-    for root in roots():
-        for candidate in (root / kind / f"{own}.yaml", root / kind / str(own) / "model.yaml"):
-            if candidate.exists():
-                return candidate
     raise ContentError(unknown(kind.removesuffix("s"), str(name_or_path), names(kind)))
