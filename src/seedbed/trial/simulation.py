@@ -37,6 +37,7 @@ CLONES = (
     "cns_positive",
     "cns_negative",
 )
+CAR_T = ("cart_infused_blood", "cart_memory", "cart_effector", "cart_exhausted", "cart_effector_cns")
 DAYS_BEFORE, DAYS_AFTER, WEEKS_UNTIL = 1.0, 42.0, 230.0
 LIMITS = Limits()
 
@@ -108,14 +109,16 @@ def network_of(model: str) -> tuple[Model, engine.Network]:
 @cache
 def program_of(model: str, varied: tuple[str, ...], observables: tuple[str, ...]) -> engine.Program:
     """Return the machine code for one model and choice of varied parameters and observables."""
-    _, network = network_of(model)
+    found, network = network_of(model)
     fates = tuple(engine.BirthDeath(f"fate_{c}", birth=f"birth_{c}", death=f"death_{c}") for c in CLONES)
     streamed = (
         engine.Peak("cart_peak", of="cart_blood"),
         engine.TimeOfPeak("cart_peak_time", of="cart_blood"),
         engine.Peak("il6_peak", of="IL6_plasma"),
     )
-    return engine.compile_model(network, varied=varied, observables=observables, reducers=(*fates, *streamed))
+    reducers = (*fates, *streamed)
+    states = tuple(found.states)
+    return engine.compile_model(network, varied, observables, reducers, nonnegative=states)
 
 
 def _absolute_tolerances(model: str) -> dict[str, float]:
@@ -264,6 +267,7 @@ class _Branch:
         day = float(self.tasks[self.members[0]].days[self.visit])
         self.batch.advance(until=day)
         self.clones.step(int(day))
+        _end_car_t_below_one_cell(self.batch)
         seen = self.batch.observe()
         self.last = np.where(np.isnan(seen), self.last, seen)
         signals = {name: self.last[:, column] for column, name in enumerate(self.settings.observables)}
@@ -279,6 +283,13 @@ class _Branch:
             reduced={name: values for name, values in self.batch.reduced().items() if not name.startswith("fate_")},
             status=self.batch.status,
         )
+
+
+def _end_car_t_below_one_cell(batch: engine.Batch) -> None:
+    """Set each CAR-T population of less than one cell to zero: a fraction of a cell must not expand at relapse."""
+    for name in CAR_T:
+        cells = batch.state(name)
+        batch.set_state(name, 0.0, where=(cells > 0) & (cells * CELLS_PER_UNIT < 1))
 
 
 def first_difference(one: Sequence[engine.Dose], other: Sequence[engine.Dose], n: int) -> float:
