@@ -85,17 +85,12 @@ def _critical(plan: Plan, looks: Looks, size: Size, expected_events: float) -> F
     """Return the critical Z > 0 of each replicate, look and comparison, (R, L, K)."""
     critical = np.empty(looks.z.shape)
     total = size.final_events or expected_events
-    reached = looks.events[:, -1, :].sum(axis=-1) if looks.z.shape[-1] == 1 else _total_events(looks)
+    reached = looks.all_events[:, -1]
     for comparison, boundary in enumerate(boundaries(plan, size, expected_events)):
         critical[..., comparison] = boundary.critical
         if size.interim_events:
             critical[:, -1, comparison] = _final_bound(plan, comparison, size, total, reached / total)
     return critical
-
-
-def _total_events(looks: Looks) -> Floats:
-    """Return the final events of all arms; control's events stand in every comparison, so shares are averaged."""
-    return looks.events[:, -1, :].mean(axis=-1) * (looks.z.shape[-1] + 1) / 2
 
 
 def _final_bound(plan: Plan, comparison: int, size: Size, total: float, reached: Floats) -> Floats:

@@ -83,8 +83,7 @@ def simulator(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: Non
     if plan.final.events:
         return Simulator(plan, float(plan.final.events), progress)
     looks = simulate(plan, pool, Size(plan.subjects, (), None), PILOT, purpose="pilot")
-    scale = (len(plan.arms) / 2) if len(plan.arms) > 2 else 1.0
-    return Simulator(plan, float(looks.events[:, -1].mean() * scale), progress)
+    return Simulator(plan, float(looks.all_events[:, -1].mean()), progress)
 
 
 def proportion_row(name: str, flags: Floats, pool_se: float = 0.0, **labels: object) -> dict[str, object]:
@@ -124,15 +123,10 @@ def headline(world: World) -> dict[str, Floats]:
         "stopped_early_for_efficacy": (world.success() > 0) & (stop < last),
         "stopped_for_futility": (decisions.futility_look >= 0).all(axis=-1),
         "subjects": world.at_stop(world.looks.enrolled),
-        "events": world.at_stop(_all_events(world.looks)),
+        "events": world.at_stop(world.looks.all_events),
         "duration_months": world.at_stop(np.where(np.isfinite(world.looks.day), world.looks.day, np.nan))
         / DAYS_PER_MONTH,
     }
-
-
-def _all_events(looks: Looks) -> Floats:
-    """Return the events of a look in the arms compared; with several experimental arms, of the first comparison."""
-    return looks.events[..., 0]
 
 
 UNITS = {"subjects": "1", "events": "1", "duration_months": "month"}

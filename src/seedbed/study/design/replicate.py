@@ -51,6 +51,8 @@ class Looks:
     """(R, L, K) primary test; < 0 favors the experimental arm."""
     events: Floats
     """(R, L, K) events in the two arms compared."""
+    all_events: Floats
+    """(R, L) events in all arms."""
     rate_z: Floats
     """(R, L, K, C) co-primary rates; < 0 favors the experimental arm."""
     enrolled: Floats
@@ -127,6 +129,7 @@ def look_at(plan: Plan, pool: PoolData, drawn: Draw, size: Size, *, naive: bool)
         day=days,
         z=np.stack([analysis.z(plan.analysis.primary) for analysis in analyses], axis=1),
         events=np.stack([analysis.events() for analysis in analyses], axis=1),
+        all_events=np.stack([data.event.sum(axis=-1).astype(float) for data in cuts], axis=1),
         rate_z=np.stack([_rate_z(plan, table) for table in rates], axis=1),
         enrolled=np.stack([data.included.sum(axis=-1).astype(float) for data in cuts], axis=1),
         estimate=np.stack([estimate[0] for estimate in estimates], axis=1),
