@@ -19,7 +19,7 @@ import yaml
 from seedbed import analysis
 from seedbed.errors import RunError
 from seedbed.trial import manifest as manifests
-from seedbed.trial.execution import Where, heartbeats, open_pool, work_shards
+from seedbed.trial.execution import Where, Work, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
 from seedbed.trial.shards import Shards
 from seedbed.trial.work import enrolled_blocks, work_shard
@@ -77,8 +77,11 @@ def execute(
     where: Where = "processes",
     cluster: str | None = None,
     progress: Progress = lambda _shard, _outcome: None,
+    work: Work = work_shard,
 ) -> Manifest:
     """Work the run of a folder to its end and return its manifest.
+
+    `work` makes the tables of a shard; a study that needs less of them than a run's report passes its own.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def execute(
             progress(shard, outcome)
     if todo:
         with open_pool(where, min(workers, len(todo)), cluster) as (pool, at_once):
-            work_shards(request, todo, store, work_shard, pool, at_once=at_once, report=record)
+            work_shards(request, todo, store, work, pool, at_once=at_once, report=record)
     store.merge(list(held.shards), folder)
     finished = held.model_copy(
         update={
