@@ -1,3 +1,20 @@
-"""seedbed: in-silico clinical trials of autologous stem-cell transplantation followed by CAR-T cells."""
+"""seedbed: in-silico clinical trials of autologous stem-cell transplantation followed by CAR-T cells.
+
+`seedbed.run` and its companions are the commands as functions; they are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {"run": "seedbed.api"}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seedbed' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -9,7 +9,7 @@ import seedbed
 
 SOURCE = Path(seedbed.__file__).parent
 LAYERS = [
-    {"cli", "web"},
+    {"cli", "api"},
     {"report"},
     {"study"},
     {"calibration"},

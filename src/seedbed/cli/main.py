@@ -13,7 +13,8 @@ from seedbed.errors import ContentError, SeedbedError
 COMMANDS = ("run", "report", "model", "simulate", "evidence", "check", "calibrate", "design")
 
 
-def _application() -> typer.Typer:
+def application() -> typer.Typer:
+    """Return the application with every command registered."""
     application = typer.Typer(
         name="seedbed",
         help="In-silico trials of stem-cell transplantation followed by CAR-T cells. "
@@ -34,7 +35,7 @@ def _complain(message: str) -> None:
 def app() -> None:
     """Run the command line; a wrong input ends with exit code 2 and no traceback, a failed job with 1."""
     try:
-        _application()()
+        application()()
     except ContentError as error:
         _complain(str(error))
         sys.exit(2)
