@@ -1,5 +1,7 @@
 """Type I error, power against the closed form, and coverage of simulated trials."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,3 +129,16 @@ def test_prognostic_strata_keep_the_level_of_every_test(stratified):
         # Wald tests and the stratified maximum are a little liberal at this size; 0.3 points allowed
         slack = 0.0 if test == "logrank" else 0.003
         assert abs(rejection(looks.tests[:, 0, index]) - 0.025) <= 3 * error + slack, test
+
+
+def test_assurance_is_not_biased_by_few_subjects_per_parameter_set():
+    n_sets, per_set = 60, 150
+    the_plan = plan(subjects=100, final={"events": 60}, replicates={"main": 1800})
+    hazards = {"asct": CONTROL, "asct_cart": 0.5 * CONTROL}
+    pool = exponential_pool(the_plan, n_sets * per_set, hazards)
+    pool = replace(pool, parameter_set=np.arange(pool.n) // per_set)
+    found = operating.assurance(operating.simulator(the_plan, pool), pool)["power"]
+    large = exponential_pool(the_plan, 100_000, hazards, seed=9)
+    power = rejection(simulate(the_plan, large, Size(100, (), 60), 4000, purpose="power").z[:, 0, 0])
+    error = np.hypot(found.std(ddof=1) / np.sqrt(n_sets), np.sqrt(power * (1 - power) / 4000))
+    assert abs(found.mean() - power) <= 3 * error + 0.01  # the large pool's own error is about a point

@@ -78,7 +78,7 @@ def head(setting: Setting) -> Head:
         (t("head.version"), facts["seedbed_version"]),
     )
     notices = []
-    if facts["assurance"] is None:
+    if facts["subjects_per_set"] is None:
         notices.append(Notice(t("head.uncalibrated_title"), t("design.uncalibrated"), "warn"))
     notices.append(Notice(t("page.purpose"), "", "quiet"))
     return Head(t("design.kicker"), words(setting.plan.question, t), shown, tuple(notices))
@@ -496,6 +496,9 @@ def _bias_table(t: Catalogue, table: pd.DataFrame, names: dict[str, str]) -> Tab
 def certainty(setting: Setting) -> Section:
     """Return the assurance, or the plain sentence that there is none before calibration."""
     t, table, facts = setting.t, setting.table("assurance"), setting.design.facts
+    if facts["assurance"] is None and facts["subjects_per_set"] is not None:
+        values = {"m": t.count(facts["subjects_per_set"]), "n": t.count(setting.plan.subjects)}
+        return Section("assurance", t("design.assurance"), (Paragraph(t("design.too_few_per_set", **values), "warn"),))
     if facts["assurance"] is None:
         return Section("assurance", t("design.assurance"), (Paragraph(t("design.no_assurance")),))
     values = {"n": t.count(len(table)), "value": t.percent(facts["assurance"], 1)}

@@ -225,6 +225,7 @@ def test_a_worked_plan_has_every_table_and_counts_its_replicates(worked):
     assert set(result.tables["bias"]["analysis"]) == {"planned", "treated"}
     assert len(result.tables["assurance"]) == 10
     assert 0 <= result.facts["assurance"] <= 1
+    assert result.facts["subjects_per_set"] == 400
 
 
 def test_a_design_is_written_and_read_again(worked, tmp_path):
@@ -305,6 +306,18 @@ def test_null_world_copies_the_control_arm():
     null = pool.null()
     np.testing.assert_array_equal(null.courses.death[1], pool.courses.death[0])
     assert replace(null, arms=pool.arms).arms == pool.arms
+
+
+def test_assurance_needs_as_many_subjects_per_set_as_the_trial_has(tmp_path):
+    from seedbed.report import design_report
+
+    the_plan = plan(subjects=300, replicates={"main": 60, "by_size": 20})
+    pool = exponential_pool(the_plan, 1000, {"asct": 1 / 500, "asct_cart": 1 / 700})
+    result = characterize(the_plan, pool)
+    assert result.facts["assurance"] is None
+    assert result.facts["subjects_per_set"] == 100
+    page = design_report.write(result, tmp_path, "en").read_text(encoding="utf-8")
+    assert "a set has 100, the trial 300" in page
 
 
 def test_a_hypothetical_target_comes_from_the_world_without_the_event():

@@ -45,15 +45,28 @@ def generator(seed: int, purpose: str, chunk: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key))
 
 
-def draw(plan: Plan, pool: PoolData, strata: Integers, shape: tuple[int, int], random: np.random.Generator) -> Draw:
-    """Draw replicates: subjects from the pool with replacement, entry, arm, drop-out, missed visits.
+def draw(
+    plan: Plan,
+    pool: PoolData,
+    strata: Integers,
+    shape: tuple[int, int],
+    random: np.random.Generator,
+    *,
+    distinct: bool = False,
+) -> Draw:
+    """Draw replicates: subjects from the pool, entry, arm, drop-out, missed visits.
 
     Parameters
     ----------
     strata : (N,) stratum of each subject of the pool
     shape : (R, n)
+    distinct : draw without replacement within a replicate, which makes each replicate a sample of independent
+        patients however small the pool is; for pools of at least n subjects
     """
-    subject = random.integers(0, pool.n, shape)
+    if distinct:
+        subject = np.argsort(random.random((shape[0], pool.n)), axis=-1)[:, : shape[1]]
+    else:
+        subject = random.integers(0, pool.n, shape)
     stratum = strata[subject]
     arm = randomize(plan, stratum, random)
     return Draw(

@@ -26,7 +26,6 @@ from seedbed.study.design.replicate import Looks, Size, handling_of, simulate, s
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]
 PILOT = 400
-SMALLEST_SET = 30
 
 
 @dataclass(frozen=True)
@@ -310,17 +309,22 @@ def _closed_form(plan: Plan, log_ratio: Floats | None, events: float) -> float:
 
 
 def assurance(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
-    """Return the power under each parameter set of the pool; their mean is the assurance. Empty before calibration."""
+    """Return the power under each parameter set of the pool; their mean is the assurance. Empty before calibration.
+
+    Replicates draw distinct subjects of one set, so each is a trial of independent patients and the mean over sets
+    is not biased by how few subjects a set has. A set with fewer subjects than the trial is left out.
+    """
     plan = simulation.plan
-    sets = pool.parameter_sets(at_least=SMALLEST_SET)
+    sets = pool.parameter_sets(at_least=plan.subjects)
     if not sets:
         return pd.DataFrame(columns=["parameter_set", "power", "monte_carlo_se", "target"])
-    each = max(20, plan.replicates.main // len(sets))
+    each, size = replicates_per_set(plan, len(sets)), simulation.size(plan.subjects)
     rows = []
     for number, members in enumerate(sets):
         part = pool.take(members)
-        world = simulation.world(part, simulation.size(plan.subjects), each, f"parameter set {number}")
-        power = float(world.success().mean())
+        purpose = f"parameter set {number}"
+        looks = simulate(plan, part, size, each, purpose=purpose, distinct=True, progress=simulation.progress)
+        power = float(World(looks, decide(plan, looks, size, simulation.expected_events)).success().mean())
         rows.append({
             "parameter_set": int(part.parameter_set[0]),
             "power": power,
@@ -328,6 +332,11 @@ def assurance(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
             "target": float(truth(plan, part, Handling.of_plan(plan))[0]),
         })
     return pd.DataFrame(rows)
+
+
+def replicates_per_set(plan: Plan, n_sets: int) -> int:
+    """Return how many trials are simulated under each parameter set."""
+    return max(20, plan.replicates.main // n_sets) if n_sets else 0
 
 
 def margin_world(plan: Plan, pool: PoolData) -> PoolData | None:

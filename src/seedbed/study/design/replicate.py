@@ -82,6 +82,7 @@ def simulate(
     *,
     purpose: str,
     naive: bool = False,
+    distinct: bool = False,
     progress: Progress = lambda _n: None,
 ) -> Looks:
     """Simulate replicates of a trial.
@@ -94,6 +95,7 @@ def simulate(
     n_replicates : R
     purpose : name of the random stream; the same purpose gives the same replicates
     naive : also analyze by the plan's naive estimators
+    distinct : draw each replicate's subjects without replacement
     progress : called with the number of replicates done
 
     Returns
@@ -107,7 +109,7 @@ def simulate(
     def work(start: int) -> Looks:
         count = min(per_chunk, n_replicates - start)
         random = generator(plan.replicates.seed, purpose, start // per_chunk)
-        drawn = draw(plan, pool, strata, (count, size.subjects), random)
+        drawn = draw(plan, pool, strata, (count, size.subjects), random, distinct=distinct)
         looks = look_at(plan, pool, drawn, size, naive=naive)
         progress(count)
         return looks

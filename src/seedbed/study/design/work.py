@@ -151,11 +151,11 @@ def total_replicates(plan: Plan, pool: PoolData) -> int:
     """Return how many replicates `characterize` will simulate, for a progress bar."""
     replicates = plan.replicates
     worlds = 2 + (operating.margin_world(plan, pool) is not None)
-    sets = len(pool.parameter_sets(at_least=operating.SMALLEST_SET))
+    sets = len(pool.parameter_sets(at_least=plan.subjects))
     blocks = len(operating.block_rows(plan, pool))
     sizes = len({*plan.subjects_compared, plan.subjects})
     total = worlds * replicates.main + sizes * replicates.by_size + blocks * _block_replicates(plan, blocks)
-    return total + sets * (max(20, replicates.main // sets) if sets else 0)
+    return total + sets * operating.replicates_per_set(plan, sets)
 
 
 def _block_replicates(plan: Plan, n_blocks: int) -> int:
@@ -192,6 +192,7 @@ def characterize(
     }
     facts = _facts(plan, pool, simulation, tables)
     hypothetical = "hypothetical" in plan.estimand.intercurrent_events.values()
+    facts["subjects_per_set"] = _smallest_set(pool)
     facts["target_by_censoring"] = hypothetical and counterfactual is None
     return Design(plan, tables, facts)
 
@@ -240,6 +241,12 @@ def _per_replicate(world: World) -> pd.DataFrame:
     table["hazard_ratio"] = np.exp(world.at_stop(world.looks.estimate)[:, 0, 0])
     table["look"] = world.decisions.stop_look + 1
     return table
+
+
+def _smallest_set(pool: PoolData) -> int | None:
+    """Return the subjects of the smallest parameter set, None before calibration."""
+    sets = pool.parameter_sets(at_least=1)
+    return min(rows.size for rows in sets) if sets else None
 
 
 def _facts(
