@@ -31,6 +31,7 @@ EVENTS = (
     "cart_not_infused",
     "progression",
     "true_progression",
+    "tumor_eradicated",
     "death",
     "next_therapy",
     "allograft",
@@ -90,6 +91,7 @@ def derive(
         *_infusions(record, arm_table),
         _progressions(record, assessments, fates),
         _true_progressions(record, rules),
+        _point(record, "tumor_eradicated", _eradication_day(record)),
         _deaths(record, fates),
         *_next_therapies(record, fates),
         _infections(record),
@@ -252,6 +254,13 @@ def _true_progressions(record: ClinicalRecord, rules: RuleSet) -> pd.DataFrame:
     threshold = rules.response.true_progression_volume[record.response_criteria]
     grown = after & (tumor >= threshold) & (tumor >= rules.response.true_progression_factor * lowest)
     return _point(record, "true_progression", first_day(record, grown))
+
+
+def _eradication_day(record: ClinicalRecord) -> Values:
+    """First grid day from which no tumor cell is left until the end, inf where one is, (n,)."""
+    alive = record.latent["tumor_total"] > 0
+    last = np.where(alive.any(axis=1), alive.shape[1] - np.argmax(alive[:, ::-1], axis=1), 0)
+    return np.where(last < alive.shape[1], record.days[np.minimum(last, alive.shape[1] - 1)], np.inf)
 
 
 def _deaths(record: ClinicalRecord, fates: Fates) -> pd.DataFrame:

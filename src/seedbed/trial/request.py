@@ -51,7 +51,8 @@ def request_of(trial: Protocol, who: Population, options: Options) -> Request:
     """Return the request of a run of a protocol that was read (and perhaps changed by a study)."""
     resolved = enrollment.resolve(trial, who)
     ensemble = ensemble_of(options.ensemble, trial.model)
-    files = _embedded_files(trial.model) | _ensemble_files(ensemble)
+    sets = _ensemble_files(ensemble)
+    files = _embedded_files(trial.model) | sets
     hashes = {
         "protocol": content_hash(resolved["protocol"]),
         "population": content_hash(resolved["population"]),
@@ -59,7 +60,7 @@ def request_of(trial: Protocol, who: Population, options: Options) -> Request:
         "clinic": content_hash({name: text for name, text in files.items() if name.split("/")[0] in EMBEDDED}),
     }
     if ensemble is not None:
-        hashes["ensemble"] = content_hash(_ensemble_files(ensemble))
+        hashes["ensemble"] = content_hash(sets)
     shard = min(LARGEST_SHARD, max(50, -(-options.subjects // FEWEST_SHARDS)))
     return Request(
         inputs=resolved,
@@ -70,13 +71,13 @@ def request_of(trial: Protocol, who: Population, options: Options) -> Request:
         relative_tolerance=RELATIVE_TOLERANCE,
         trajectories=options.trajectories,
         shard_size=shard,
-        ensemble=ensemble,
+        ensemble=ensemble.stem if ensemble is not None else None,
         hashes=hashes,
     )
 
 
-def ensemble_of(asked: str | None, model: str) -> str | None:
-    """Return the ensemble of a run: the one asked for, the library's default for the model, or none at all.
+def ensemble_of(asked: str | None, model: str) -> Path | None:
+    """Return the file of a run's ensemble: the one asked for by id or path, the library's default, or none at all.
 
     Raises
     ------
@@ -85,14 +86,14 @@ def ensemble_of(asked: str | None, model: str) -> str | None:
     """
     if asked == WITHOUT_ENSEMBLE:
         return None
-    return library.find("ensembles", asked).stem if asked else default_ensemble(model)
+    name = asked or default_ensemble(model)
+    return library.find("ensembles", name) if name else None
 
 
-def _ensemble_files(ensemble: str | None) -> dict[str, str]:
+def _ensemble_files(ensemble: Path | None) -> dict[str, str]:
     if ensemble is None:
         return {}
-    path = library.find("ensembles", ensemble)
-    files = (path, path.with_suffix(".csv"))
+    files = (ensemble, ensemble.with_suffix(".csv"))
     return {f"ensembles/{file.name}": file.read_text(encoding="utf-8") for file in files}
 
 

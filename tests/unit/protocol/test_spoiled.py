@@ -20,6 +20,7 @@ products:
     manufacturing: {median_days: 14, cv: 0.2, failure_probability: 0.02, source: {how: assumed, reason: x}}
     source: {how: assumed, reason: x}
 """
+CHANGE = "care: [standard]\n    parameters:\n      {}, source: {{how: assumed, reason: x}}}}"
 SPOILED = {
     "unknown key": (
         [("follow_up_days: 400", "follow_up_day: 400")],
@@ -78,17 +79,16 @@ SPOILED = {
         ['line 20  unknown product "cd19_cd82"', 'did you mean "cd19_cd28"?'],
     ),
     "change of an unknown parameter": (
-        [("    care: [standard]", "    care: [standard]\n    parameters: {k_il7_los: {multiply: 2, source: {how: assumed, reason: x}}}")],
-        ['line 31  unknown parameter "k_il7_los"', 'did you mean "k_il7_loss"?'],
+        [("care: [standard]", CHANGE.format("k_il7_los: {multiply: 2"))],
+        ['line 32  unknown parameter "k_il7_los"', 'did you mean "k_il7_loss"?'],
     ),
     "change of a parameter in another unit": (
-        [
-            (
-                "    care: [standard]",
-                "    care: [standard]\n    parameters:\n      k_il7_loss: {set: 2, unit: 1/hour, source: {how: assumed, reason: x}}",
-            )
-        ],
-        ['unit "1/hour" of k_il7_loss; expected "1/day", as in the model'],
+        [("care: [standard]", CHANGE.format("k_il7_loss: {set: 2, unit: 1/hour"))],
+        ['line 32  unit "1/hour" of k_il7_loss; expected "1/day", as in the model'],
+    ),
+    "change of a parameter in two ways": (
+        [("care: [standard]", CHANGE.format("k_il7_loss: {set: 2, multiply: 2"))],
+        ["line 32  arms.asct_cart.parameters.k_il7_loss: give either set (with its unit) or multiply"],
     ),
     "empty eligibility": (
         [("eligibility:\n  - {covariate: age, at_least: 18}", "eligibility: []")],

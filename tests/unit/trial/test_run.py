@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import ContentError, RunError
-from seedbed.population.parameter_sets import Change, ParameterSets
 from seedbed.tables import check
-from seedbed.trial import enrollment, manifest
-from seedbed.trial.request import Options, make_request, request_of
+from seedbed.trial import manifest
+from seedbed.trial.request import Options, make_request
 from seedbed.trial.run import execute, join, open_folder, summarize
 
 TABLES = ("subjects", "events", "endpoints", "failures", "trajectories", "flow")
@@ -113,13 +112,13 @@ def test_summary_rows_name_arm_endpoint_and_who(finished):
     assert rate["monte_carlo_se"].between(0, 0.06).all()
 
 
-def test_parameter_sets_stand_in_the_request_and_change_the_patients(finished, tmp_path):
-    sets = ParameterSets({"growth": Change(changes="median", of="k_tumor_growth")}, pd.DataFrame({"growth": [0.5, 2.0]}))
-    trial, who = enrollment.read("wei_2022_tp53")
-    options = Options(subjects=50, seed=3, until_days=60.0, trajectories=0)
-    request = request_of(trial, who, options, ("two", sets))
+def test_an_ensemble_given_by_its_path_stands_in_the_request_and_changes_the_patients(finished, tmp_path):
+    file = tmp_path / "two.yaml"
+    file.write_text("seed: 0\nparameters: {growth: {changes: median, of: k_tumor_growth}}\n")
+    file.with_suffix(".csv").write_text("growth\n0.5\n2.0\n")
+    request = small(ensemble=str(file), subjects=50, until_days=60.0)
+    file.unlink()
     execute(tmp_path / "sets", request, workers=1)
-    assert manifest.read(tmp_path / "sets").request == request
     usual = pd.read_parquet(finished / "subjects.parquet").set_index("subject")["parameter:k_tumor_growth"]
     ours = pd.read_parquet(tmp_path / "sets" / "subjects.parquet").set_index("subject")["parameter:k_tumor_growth"]
     factor = (ours / usual).dropna()
