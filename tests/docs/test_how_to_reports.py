@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seedbed import report
-from seedbed.cli.main import _application
+from seedbed.cli.main import application
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how_to" / "reports.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_commands_run_as_they_stand(runs, monkeypatch):
     commands = re.findall(r"^seedbed (report .*)$", PAGE, re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
-        result = CliRunner().invoke(_application(), command.split())
+        result = CliRunner().invoke(application(), command.split())
         assert result.exit_code == 0, result.output
     assert "目录" in Path("runs/mine/report-zh.html").read_text(encoding="utf-8")
     assert Path("summary.html").exists()

@@ -64,7 +64,8 @@ class Catalogue:
         """Return a number with a fixed count of decimals, or the sign for a missing one."""
         if value is None or not math.isfinite(value):
             return self("format.missing")
-        return f"{value:,.{digits}f}".replace("-", "−")
+        shown = round(value, digits) or 0.0  # no minus sign before a zero
+        return f"{shown:,.{digits}f}".replace("-", "−")
 
     def significant(self, value: float | None, digits: int = 3) -> str:
         """Return a number with about `digits` figures, in powers of ten where it is very large or small."""

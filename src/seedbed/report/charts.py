@@ -431,7 +431,7 @@ def _square_panel(row: Mapping[str, object], t: Catalogue, title: str, names: Ma
     return alt.layer(bars, tick, text).properties(width=212, height=170)
 
 
-def published(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str = "") -> alt.FacetChart:
+def published(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str = "") -> alt.VConcatChart:
     """Draw published results with their intervals beside the simulated ones, hits and misses marked alike.
 
     Parameters
@@ -440,29 +440,30 @@ def published(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str
         simulated_lower, simulated_upper (shares of one), verdict (``hit``, ``miss``, ``no_interval``, ``withheld``)
     """
     frame = _published_points(arms.named(table), t)
+    present = [name for name in arms.labels.values() if name in set(frame["arm_name"])]
+    panels = [_published_panel(frame[frame["arm_name"] == name], t, name) for name in present]
+    return theme.finish(alt.vconcat(*panels, spacing=18), t, description=description)
+
+
+def _published_panel(frame: pd.DataFrame, t: Catalogue, title: str) -> alt.LayerChart:
     order = list(dict.fromkeys(frame["label"]))
     y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=250))
     sources = [t("result.published"), t("result.simulated")]
     offset = alt.YOffset("source:N", sort=sources, scale=alt.Scale(paddingOuter=0.35))
     color = alt.Color("source:N", title=None, scale=alt.Scale(domain=sources, range=[theme.INK, "#0072b2"]))
     shape = alt.Shape("source:N", title=None, scale=alt.Scale(domain=sources, range=["diamond", "circle"]))
-    base = alt.Chart().encode(y=y, yOffset=offset, color=color)
-    scale = alt.Scale(domain=[0, 1])
-    x = alt.X("lower:Q", scale=scale, title=t("axis.share"), axis=alt.Axis(format="%", tickCount=5))
+    base = alt.Chart(frame, title=title).encode(y=y, yOffset=offset, color=color)
+    x = alt.X("lower:Q", scale=alt.Scale(domain=[0, 1]), title=t("axis.share"), axis=alt.Axis(format="%", tickCount=5))
+    bounds = [alt.Tooltip(f"{n}:Q", title=t(f"number.{n}"), format=".1%") for n in ("estimate", "lower", "upper")]
     tooltip = [alt.Tooltip("label:N", title=t("axis.endpoint")), alt.Tooltip("source:N", title=t("published.source"))]
-    tooltip += [
-        alt.Tooltip(f"{name}:Q", title=t(f"number.{name}"), format=".1%") for name in ("estimate", "lower", "upper")
-    ]
     rule = base.mark_rule(strokeWidth=1.6).encode(x=x, x2="upper:Q")
-    point = base.mark_point(filled=True, size=62, opacity=1).encode(x="estimate:Q", shape=shape, tooltip=tooltip)
-    verdict = alt.Chart().transform_filter(f"datum.source === {sources[0]!r}").mark_text(align="left", fontWeight=600)
-    mark = verdict.encode(y=y, x=alt.value(458), text="verdict_word:N", color=alt.Color("verdict_color:N", scale=None))
-    layers = alt.layer(rule, point, mark).properties(width=450, height=alt.Step(17))
-    header = alt.Header(title=None, labelAnchor="start", labelOrient="top")
-    chart = layers.facet(
-        data=frame, row=alt.Row("arm_name:N", sort=list(arms.labels.values()), header=header), spacing=20
+    point = base.mark_point(filled=True, size=62, opacity=1)
+    point = point.encode(x="estimate:Q", shape=shape, tooltip=tooltip + bounds)
+    verdicts = alt.Chart(frame.drop_duplicates("label")).mark_text(align="left", fontWeight=600)
+    words = verdicts.encode(
+        y=y, x=alt.value(458), text="verdict_word:N", color=alt.Color("verdict_color:N", scale=None)
     )
-    return theme.finish(chart.resolve_scale(y="independent"), t, description=description)
+    return alt.layer(rule, point, words).properties(width=450, height=36 * len(order))
 
 
 VERDICT_COLORS = {"hit": theme.HIT, "miss": theme.MISS, "no_interval": theme.MUTED, "withheld": theme.MUTED}

@@ -153,6 +153,7 @@ def test_a_key_that_stands_twice_is_an_error(tmp_path):
 def test_numbers_in_words():
     t = catalogue.load("en")
     assert t.number(-1234.5) == "−1,234.5"
+    assert t.number(-0.04) == "0.0"
     assert t.percent(0.123) == "12%"
     assert t.percent(None) == t.number(float("nan")) == "–"
     assert t.significant(0.0123) == "0.0123"

@@ -35,7 +35,7 @@ def test_a_run_has_all_its_figures(english, chinese):
 
 
 def compiled(figure, capfd):
-    svg = vl_convert.vegalite_to_svg(figure.chart.to_dict(validate=True))
+    svg = vl_convert.vegalite_to_svg(figure.chart.to_dict(validate=True), show_warnings=True)
     assert capfd.readouterr() == ("", "")
     return svg
 

@@ -15,7 +15,7 @@ from seedbed.report.setting import Setting
 from seedbed.report.wording import RESPONSE_LEVELS, data_table, joined, words
 
 MOST_LEVELS = 8
-MOST_ARMS_ABREAST = 4
+MOST_ARMS_ABREAST = 3
 SMD_LIMIT = 0.1
 INDENT = "\u2003"
 

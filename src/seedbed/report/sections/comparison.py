@@ -169,8 +169,8 @@ TONES = {"hit": "good", "miss": "bad", "no_interval": "quiet", "withheld": "quie
 def _published_table(setting: Setting, table: pd.DataFrame) -> Table:
     t = setting.t
     header = (
-        t("axis.endpoint"), t("result.published"), Cell(t("published.interval"), note=t("format.level")), t("axis.n"),
-        t("result.simulated"), Cell(t("published.interval"), note=t("format.level")), t("published.verdict"),
+        t("axis.endpoint"), t("result.published"), t("format.level"), t("axis.n"),
+        t("result.simulated"), t("format.level"), t("published.verdict"),
     )  # fmt: skip
     rows: list[tuple[str | Cell, ...]] = []
     for arm, group in table.groupby("arm", sort=False):
