@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -30,6 +30,7 @@ class Emulation(Content):
     cells, cells_per_kg : CAR-T product of the library, and its dose [cell/kg]
     conditioning, lymphodepletion : regimens of the library
     chosen : conditions on covariates, beside those of the protocol: how the study chose its patients
+    corner : the corner of the square around a combined arm that its patients get instead: the null world
     """
 
     protocol: str
@@ -40,6 +41,7 @@ class Emulation(Content):
     conditioning: str | None = None
     lymphodepletion: str | None = None
     chosen: tuple[Condition, ...] = ()
+    corner: Literal["asct", "cart"] | None = None
 
 
 def emulate(emulation: Emulation) -> tuple[Protocol, Population]:
@@ -58,7 +60,17 @@ def emulate(emulation: Emulation) -> tuple[Protocol, Population]:
     who = enrollment.read_population(found.population, found)
     if misfits := enrollment.fit_problems(found, who, changed):
         raise ContentError(misfits)
-    return protocol.trimmed(found), who
+    return protocol.trimmed(_at_corner(found, emulation.corner)), who
+
+
+def _at_corner(found: Protocol, corner: str | None) -> Protocol:
+    """Return the protocol with only the derived arm of a corner, or unchanged."""
+    if corner is None:
+        return found
+    squared = protocol.square(found)
+    arm = next(arm for arm in squared.arms.values() if arm.therapy == corner)
+    elements = {name: squared.elements[name] for name in arm.content.elements}
+    return squared.model_copy(update={"arm_contents": {arm.id: arm.content}, "elements": elements})
 
 
 def _changed(document: Document, emulation: Emulation) -> Document:

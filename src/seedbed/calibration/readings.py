@@ -202,7 +202,14 @@ class Readings(Content):
 
 @dataclass(frozen=True)
 class Piece:
-    """How one term is read from a simulated arm; `after` is the landmark before it on the same curve."""
+    """How one term is read from a simulated arm.
+
+    Attributes
+    ----------
+    after : the landmark before it on the same curve
+    parent : reading of the endpoint it is nested in, or of the group whose median it is
+    published : value and interval of the whole row (not of the conditional term); NaN without an interval
+    """
 
     term: Term
     reading: RateReading | SurvivalReading | MedianReading
@@ -211,6 +218,7 @@ class Piece:
     after: float | None = None
     clock: Clock = "day_zero"
     parent: RateReading | None = None
+    published: tuple[float, float, float] = (np.nan, np.nan, np.nan)
 
 
 def terms_of_arm(name: str, cluster: str, rows: pd.DataFrame, readings: Readings) -> list[Piece]:
@@ -247,27 +255,45 @@ def _curve(
             share = 1.0 - share
         bounded = row.statistic != "median" and row.interval_kind == "published" and row.upper > row.lower
         n = effective_trials(share, row.lower, row.upper, row.n) if bounded else float(row.n)
-        points.append((time, share, n, readings.denominators[row.denominator] or "", readings.clocks[row.clock]))
-    points = _not_rising(sorted(points))
-    cut = conditional_survival([p[1] for p in points], [p[2] for p in points])
-    pieces, before = [], None
-    for (time, _, _, denominator, clock), (share, trials) in zip(points, cut, strict=True):
-        term = Term(f"{name}/{endpoint}@{time:.0f}", name, cluster, reading.family, endpoint, "share", share, trials)
-        pieces.append(Piece(term, reading, denominator or None, time, before, clock))
-        before = time
+        ends = _ends(row) if row.statistic != "median" else (np.nan, np.nan)
+        ends = (1.0 - ends[1], 1.0 - ends[0]) if reading.incidence else ends
+        points.append(Point(time, share, n, readings.denominators[row.denominator], readings.clocks[row.clock], ends))
+    points = _not_rising(sorted(points, key=lambda point: (point.time, point.share)))
+    cut = conditional_survival([p.share for p in points], [p.trials for p in points])
+    pieces: list[Piece] = []
+    for point, (share, trials) in zip(points, cut, strict=True):
+        before = pieces[-1] if pieces else None
+        label, within = f"{name}/{endpoint}@{point.time:.0f}", before.term.id if before else None
+        term = Term(label, name, cluster, reading.family, endpoint, "share", share, trials, within)
+        after, published = before.time_days if before else None, (point.share, *point.ends)
+        pieces.append(Piece(term, reading, point.denominator, point.time, after, point.clock, published=published))
     return pieces
 
 
-Point = tuple[float, float, float, str, Clock]
+@dataclass(frozen=True)
+class Point:
+    """A landmark of a published curve."""
+
+    time: float
+    share: float
+    trials: float
+    denominator: str | None
+    clock: Clock
+    ends: tuple[float, float]
 
 
 def _not_rising(points: list[Point]) -> list[Point]:
     """Drop points that lie above an earlier one or share its time (two reports of one curve)."""
     kept: list[Point] = []
     for point in points:
-        if not kept or (point[1] <= kept[-1][1] and point[0] > kept[-1][0] + 1.0):
+        if not kept or (point.share <= kept[-1].share and point.time > kept[-1].time + 1.0):
             kept.append(point)
     return kept
+
+
+def _ends(row: Any) -> tuple[float, float]:
+    """Return the published (or exact) interval of an evidence row."""
+    return (float(row.lower), float(row.upper)) if pd.notna(row.lower) and pd.notna(row.upper) else (np.nan, np.nan)
 
 
 def _median(name: str, cluster: str, row: Any, reading: MedianReading, readings: Readings) -> Piece:
@@ -282,7 +308,8 @@ def _median(name: str, cluster: str, row: Any, reading: MedianReading, readings:
         f"{name}/{row.endpoint}", name, cluster, reading.family, row.endpoint, "value", observed, 1.0 / error**2
     )
     group = _as_rate(readings.endpoints.get(reading.among or reading.not_among or ""))
-    return Piece(term, reading, readings.denominators[row.denominator], parent=group)
+    published = (float(row.value), *_ends(row))
+    return Piece(term, reading, readings.denominators[row.denominator], parent=group, published=published)
 
 
 def _rate(name: str, cluster: str, row: Any, reading: RateReading, rows: pd.DataFrame, readings: Readings) -> Piece:
@@ -306,9 +333,10 @@ def _rate(name: str, cluster: str, row: Any, reading: RateReading, rows: pd.Data
         "share",
         observed,
         trials,
-        f"{name}/{reading.nested_in}" if parent is not None else None,
+        f"{name}/{reading.nested_in}{suffix}" if parent is not None else None,
     )
-    return Piece(term, reading, readings.denominators[row.denominator], time, parent=_as_rate(parent_reading))
+    denominator, published = readings.denominators[row.denominator], (share, *_ends(row))
+    return Piece(term, reading, denominator, time, parent=_as_rate(parent_reading), published=published)
 
 
 def _as_rate(reading: Any) -> RateReading | None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from seedbed import __version__, library
 from seedbed.calibration import diagnostics
+from seedbed.calibration.cross_validation import cross_validate
 from seedbed.calibration.ensemble import Ensemble, Provenance, rounds_of, sets_of
 from seedbed.calibration.ensemble import write as write_ensemble
 from seedbed.calibration.fit import Calibration, calibrate
@@ -23,6 +24,7 @@ from seedbed.calibration.space import Latent, Parameter, Space
 from seedbed.calibration.store import Store, write_whole
 from seedbed.calibration.terms import Terms
 from seedbed.calibration.trial_simulator import RELATIVE_TOLERANCE, TrialSimulator, arm_task
+from seedbed.calibration.validation import rows_of
 from seedbed.documents import content_hash
 from seedbed.population.parameter_sets import Change
 
@@ -134,6 +136,7 @@ class Outcome:
     setup: Setup
     calibration: Calibration
     ensemble: Ensemble
+    left_out: pd.DataFrame
 
 
 def execute(
@@ -174,11 +177,20 @@ def execute(
         progress,
     )
     calibration = calibrate(setup.latent, work, plan.budget, sampling)
+    left_out = cross_validation(setup, calibration, workers, progress)
     minutes = store.add_minutes((time.monotonic() - began) / 60.0)
     found = Ensemble(sets_of(setup.latent, calibration.vectors), _provenance(setup, calibration, hashes, minutes))
-    write_ensemble(found, folder)
-    write_tables(folder, setup, calibration)
-    return Outcome(setup, calibration, found)
+    outcome = Outcome(setup, calibration, found, left_out)
+    write_outcome(outcome, folder)
+    return outcome
+
+
+def cross_validation(setup: Setup, calibration: Calibration, workers: int, progress: Progress | None) -> pd.DataFrame:
+    """Predict each fitted study from the others."""
+    checked = setup.checked
+    rows = [row for name in checked.arms("fit") for row in rows_of(setup.pieces[name], "fit")]
+    told = None if progress is None else lambda done, total: progress("studies left out", done, total)
+    return cross_validate(calibration.posterior, rows, checked.plan.seed, workers=workers, progress=told)
 
 
 def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, object], minutes: float) -> Provenance:
@@ -206,12 +218,20 @@ def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, obj
     )
 
 
-def write_tables(folder: Path, setup: Setup, calibration: Calibration) -> None:
-    """Write what the data moved, correlations and misfits as CSV."""
+def write_outcome(outcome: Outcome, folder: Path) -> Path:
+    """Write an ensemble and what its calibration found into a folder; return the path of its provenance.
+
+    Beside ``<id>.yaml`` and ``<id>.csv``: ``<id>-movement.csv``, ``-correlations``, ``-misfits``, ``-rounds`` and
+    ``-cross-validation``.
+    """
+    latent, calibration, name = outcome.setup.latent, outcome.calibration, outcome.ensemble.id
     tables = {
-        "movement": diagnostics.movement(setup.latent, calibration.vectors),
-        "correlations": diagnostics.correlations(setup.latent, calibration.vectors),
+        "movement": diagnostics.movement(latent, calibration.vectors),
+        "correlations": diagnostics.correlations(latent, calibration.vectors),
         "misfits": diagnostics.misfits(calibration),
+        "rounds": pd.DataFrame([record.model_dump() for record in rounds_of(calibration)]),
+        "cross-validation": outcome.left_out,
     }
-    for name, table in tables.items():
-        write_whole(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.4g").encode())
+    for kind, table in tables.items():
+        write_whole(folder / f"{name}-{kind}.csv", table.to_csv(index=False, float_format="%.5g").encode())
+    return write_ensemble(outcome.ensemble, folder)

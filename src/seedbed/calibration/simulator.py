@@ -7,7 +7,7 @@ out in the emulators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -100,19 +100,15 @@ class Work:
         coordinates : per arm (K, d) coordinates of the members
         """
         batches = list(self._batches(round_number, coordinates))
-        found = {batch.name: self.store.read(batch.name) for batch in batches}
-        missing = [batch for batch in batches if found[batch.name] is None]
-        done = len(batches) - len(missing)
-        for batch, frame in self._results(missing):
-            self.store.write(batch.name, frame)
-            found[batch.name] = frame
-            done += 1
-            if self.progress:
-                self.progress(f"round {round_number}", done, len(batches))
+        found = run_batches(self.simulate, batches, self.store, self.workers, self._told(f"round {round_number}"))
         return {
             arm: self._gather(arm, x, [found[b.name] for b in batches if b.arm == arm])
             for arm, x in coordinates.items()
         }
+
+    def _told(self, what: str) -> Callable[[int, int], None] | None:
+        progress = self.progress
+        return None if progress is None else lambda done, total: progress(what, done, total)
 
     def _batches(self, round_number: int, coordinates: Mapping[str, Floats]) -> Iterator[Batch]:
         n_members = {len(x) for x in coordinates.values()}
@@ -125,18 +121,8 @@ class Work:
                 name = f"round-{round_number}/{arm}/members-{start:05d}"
                 yield Batch(name, arm, self.space.values(rows), numbers, self.n_subjects, self.seed)
 
-    def _results(self, batches: list[Batch]) -> Iterator[tuple[Batch, pd.DataFrame]]:
-        if self.workers <= 1 or len(batches) < 2:
-            for batch in batches:
-                yield batch, run_batch(self.simulate, batch)
-            return
-        with ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
-            futures: dict[Future[pd.DataFrame], Batch] = {pool.submit(run_batch, self.simulate, b): b for b in batches}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-
-    def _gather(self, arm: str, coordinates: Floats, frames: list[pd.DataFrame | None]) -> Simulated:
-        table = pd.concat([frame for frame in frames if frame is not None]).to_numpy(float)
+    def _gather(self, arm: str, coordinates: Floats, frames: list[pd.DataFrame]) -> Simulated:
+        table = pd.concat(frames).to_numpy(float)
         n_terms = len(self.terms.of_arm(arm))
         return Simulated(coordinates, table[:, :n_terms], table[:, n_terms:])
 
@@ -169,3 +155,44 @@ def run_batch(simulate: Simulator, batch: Batch) -> pd.DataFrame:
         raise SimulationError(f"{batch.name}: the weight of a term is negative or not a number")
     table = np.hstack([result.estimate, weight])
     return pd.DataFrame(table, columns=[str(i) for i in range(table.shape[1])])
+
+
+def run_batches(
+    simulate: Simulator,
+    batches: Sequence[Batch],
+    store: Store,
+    workers: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Simulate batches, each kept as soon as it is finished; those already kept are read.
+
+    Returns
+    -------
+    By name of the batch: estimates and weights side by side.
+    """
+    kept = {batch.name: store.read(batch.name) for batch in batches}
+    found = {name: frame for name, frame in kept.items() if frame is not None}
+    missing = [batch for batch in batches if batch.name not in found]
+    if progress:
+        progress(len(found), len(batches))
+    for batch, frame in _results(simulate, missing, workers):
+        store.write(batch.name, frame)
+        found[batch.name] = frame
+        if progress:
+            progress(len(found), len(batches))
+    return found
+
+
+def _results(simulate: Simulator, batches: list[Batch], workers: int) -> Iterator[tuple[Batch, pd.DataFrame]]:
+    if workers <= 1 or len(batches) < 2:
+        for batch in batches:
+            yield batch, run_batch(simulate, batch)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures: dict[Future[pd.DataFrame], Batch] = {pool.submit(run_batch, simulate, b): b for b in batches}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

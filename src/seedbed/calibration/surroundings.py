@@ -64,7 +64,9 @@ def evidence_rows() -> pd.DataFrame:
                 spread.lower * factor,
                 spread.upper * factor,
             ]
-    return table.reindex(columns=list(ROW_COLUMNS))
+    diseases = evidence.vocabulary().diseases
+    table["disease_family"] = [diseases[disease].family if disease in diseases else "" for disease in table.disease]
+    return table.reindex(columns=[*ROW_COLUMNS, "disease_family"])
 
 
 def fact_rows() -> pd.DataFrame:

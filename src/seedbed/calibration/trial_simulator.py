@@ -134,7 +134,7 @@ def simulate_endpoints(
         More than 5 % of the patients could not be integrated.
     """
     trial, who = _emulated(task.emulation)
-    arm = trial.arms[task.emulation.arm]
+    arm = next(iter(trial.arms.values()))
     numbers = candidates_of(task.emulation, members, n_subjects, seed)
     enrolled = enrollment.enroll_candidates(trial, who, numbers, seed, sets)
     if task.infused_only:

@@ -11,7 +11,7 @@ a combination does what its reference therapy does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,9 +23,12 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from seedbed.analysis import meta_analysis
-from seedbed.calibration.terms import Kind
+from seedbed.calibration.readings import Piece
+from seedbed.calibration.space import SHARED_PART
+from seedbed.calibration.terms import Kind, Term, Terms
 
 Floats = NDArray[np.float64]
+Use = Literal["fit", "predict"]
 LEVEL = 0.90
 _LINK_LIMIT = 7.0
 FEWEST_RIVAL_STUDIES = 3
@@ -37,6 +40,8 @@ class Row:
 
     Attributes
     ----------
+    id : id of its term
+    study : cluster of the arm: its cohort group
     observed : share, or value in natural units (days, cells per microliter)
     lower, upper : published interval; NaN where there is none
     size : patients behind a share (effective, for a curve), or 1/variance of the log of a value
@@ -53,41 +58,72 @@ class Row:
     lower: float
     upper: float
     size: float
-    use: Literal["fit", "predict"]
+    use: Use
 
 
-@dataclass(frozen=True)
-class Members:
-    """What each parameter set gave for a row; as `seedbed.calibration.simulator.MemberTerms`, one column."""
+def rows_of(pieces: Sequence[Piece], use: Use) -> list[Row]:
+    """Return the published rows behind an arm's terms: conditional terms put together again."""
+    terms = {piece.term.id: piece.term for piece in pieces}
+    rows = []
+    for piece in pieces:
+        term, (value, lower, upper) = piece.term, piece.published
+        before = float(np.prod([terms[name].observed for name in chain(terms, term.id)[:-1]]))
+        size = term.size / before if before > 0 else term.size
+        time = piece.time_days if piece.time_days is not None else float("nan")
+        rows.append(
+            Row(
+                term.id,
+                term.study,
+                term.arm,
+                term.endpoint,
+                term.family,
+                time,
+                term.kind,
+                value,
+                lower,
+                upper,
+                size,
+                use,
+            )
+        )
+    return rows
 
-    estimate: Floats
-    weight: Floats
+
+def chain(terms: Mapping[str, Term], name: str) -> list[str]:
+    """Return the ids of the terms that a term is conditional on, the outermost first, and its own."""
+    within = terms[name].within
+    return [*(chain(terms, within) if within is not None and within in terms else []), name]
 
 
-def parameter_part(kind: Kind, members: Members) -> Floats:
+def parameter_part(kind: Kind, estimate: Floats, weight: Floats) -> Floats:
     """Return (K,) predictions on the link scale whose spread is that of the parameters alone.
+
+    Parameters
+    ----------
+    kind : of the term
+    estimate, weight : (K,) what each parameter set gave, as `seedbed.calibration.simulator.MemberTerms`
 
     Notes
     -----
     The spread of simulated members is that of the parameters plus Monte Carlo noise. Members are drawn towards
     their mean by the factor that leaves the parameters' variance; the mean is that of all patients together.
     """
-    usable = (members.weight > 0) & np.isfinite(members.estimate)
-    estimate, weight = members.estimate[usable], members.weight[usable]
-    if len(estimate) < 2:
-        return np.full(len(members.estimate), np.nan)
+    usable = (weight > 0) & np.isfinite(estimate)
+    if usable.sum() < 2:
+        return np.full(len(estimate), np.nan)
+    seen, patients = estimate[usable], weight[usable]
     if kind == "value":
-        values, noise, middle = estimate, 1.0 / weight, float(np.average(estimate, weights=weight))
+        values, noise, middle = seen, 1.0 / patients, float(np.average(seen, weights=patients))
     else:
-        smooth = (estimate * weight + 0.5) / (weight + 1.0)
-        values, noise = logit(smooth), 1.0 / (weight * smooth * (1.0 - smooth))
+        smooth = (seen * patients + 0.5) / (patients + 1.0)
+        values, noise = logit(smooth), 1.0 / (patients * smooth * (1.0 - smooth))
         middle = float(values.mean())
     observed = float(values.var(ddof=1))
     factor = np.sqrt(max(0.0, observed - float(noise.mean())) / observed) if observed > 0 else 0.0
     shrunk = middle + factor * (values - values.mean())
     if kind == "share":
-        shrunk = shrunk + _shift_to_mean(shrunk, float(np.average(estimate, weights=weight)))
-    result = np.full(len(members.estimate), float(shrunk.mean()))
+        shrunk = shrunk + _shift_to_mean(shrunk, float(np.average(seen, weights=patients)))
+    result = np.full(len(estimate), float(shrunk.mean()))
     result[usable] = shrunk
     return result
 
@@ -108,36 +144,56 @@ class Predictive:
 
     def interval(self, draws: Floats, level: float = LEVEL) -> tuple[float, float]:
         """Return the central interval of draws."""
-        low, high = np.quantile(draws, [0.5 - level / 2.0, 0.5 + level / 2.0])
+        low, high = np.nanquantile(draws, [0.5 - level / 2.0, 0.5 + level / 2.0])
         return float(low), float(high)
 
 
-def predict(row: Row, members: Members, tau: Floats, seed: int, *, repeats: int = 20) -> Predictive:
-    """Draw a row.
+def predict_arm(
+    terms: Terms, links: Floats, tau: Mapping[str, Floats], rows: Sequence[Row], seed: int, *, repeats: int = 20
+) -> dict[str, Predictive]:
+    """Draw the rows of one arm.
 
     Parameters
     ----------
-    members : what each parameter set gave
-    tau : (K,) between-study standard deviation of the row's family in each set, on the link scale
+    terms : the arm's terms
+    links : (K, T) predictions of the terms on the link scale, one row a parameter set
+    tau : (K,) between-study standard deviation of each family, on the link scale
+    rows : the published rows, one a term
     seed : seed of the draws
     repeats : draws of study and sampling for each set
+
+    Returns
+    -------
+    By id of the row. Terms of one study and family share part of their deviation (`space.SHARED_PART`).
     """
-    generator = np.random.default_rng([seed, *row.id.encode()])
-    link = parameter_part(row.kind, members)
-    many = np.repeat(link, repeats)
-    bent = many + np.repeat(tau, repeats) * generator.standard_normal(len(many))
-    natural = _natural(row.kind, link)
-    with_study = _natural(row.kind, bent)
+    generator = np.random.default_rng([seed, *terms.items[0].arm.encode()])
+    many = np.repeat(links, repeats, axis=0)
+    shared = {family: generator.standard_normal(len(many)) for family in terms.families}
+    bent = np.empty_like(many)
+    for t, term in enumerate(terms.items):
+        own = generator.standard_normal(len(many))
+        both = np.sqrt(SHARED_PART) * shared[term.family] + np.sqrt(1.0 - SHARED_PART) * own
+        bent[:, t] = many[:, t] + np.repeat(tau[term.family], repeats) * both
+    plain, with_study = composed(terms, links), composed(terms, bent)
+    return {
+        row.id: Predictive(plain[row.id], with_study[row.id], _sampled(row, with_study[row.id], generator))
+        for row in rows
+    }
+
+
+def composed(terms: Terms, links: Floats) -> dict[str, Floats]:
+    """Return the rows of terms on their natural scale: the product of the conditional shares, or the value."""
+    by_id = {term.id: term for term in terms.items}
+    clipped = np.clip(links, -_LINK_LIMIT, _LINK_LIMIT)
+    own = {t.id: expit(clipped[:, i]) if t.kind == "share" else np.exp(links[:, i]) for i, t in enumerate(terms.items)}
+    return {name: np.prod([own[part] for part in chain(by_id, name)], axis=0) for name in own}
+
+
+def _sampled(row: Row, true: Floats, generator: np.random.Generator) -> Floats:
     if row.kind == "share":
         n = max(round(row.size), 1)
-        with_sampling = generator.binomial(n, with_study) / n
-    else:
-        with_sampling = with_study * np.exp(generator.standard_normal(len(many)) / np.sqrt(row.size))
-    return Predictive(natural, with_study, with_sampling)
-
-
-def _natural(kind: Kind, link: Floats) -> Floats:
-    return expit(np.clip(link, -_LINK_LIMIT, _LINK_LIMIT)) if kind == "share" else np.exp(link)
+        return generator.binomial(n, np.clip(np.nan_to_num(true), 0.0, 1.0)) / n
+    return true * np.exp(generator.standard_normal(len(true)) / np.sqrt(row.size))
 
 
 def interval_score(observed: float, lower: float, upper: float, level: float = LEVEL) -> float:
@@ -162,7 +218,7 @@ def score_row(row: Row, predictive: Predictive) -> dict[str, float | bool]:
     widths = [_scale(row.kind, high) - _scale(row.kind, low) for low, high in steps]
     lower, upper = steps[-1]
     return {
-        "median": float(np.median(predictive.with_sampling)),
+        "median": float(np.nanmedian(predictive.with_sampling)),
         "lower": lower,
         "upper": upper,
         "width_parameters": widths[0],

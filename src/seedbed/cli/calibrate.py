@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
     from seedbed.calibration.run import Outcome
+
+Told = Callable[[str, int, int], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +50,7 @@ def calibrate(
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     from seedbed import library
-    from seedbed.calibration.ensemble import write
-    from seedbed.calibration.run import execute
+    from seedbed.calibration.run import execute, write_outcome
     from seedbed.calibration.surroundings import read_plan
 
     console = Console()
@@ -53,7 +62,7 @@ def calibrate(
         outcome = execute(checked, folder, workers=workers, progress=simulated, sampling=sampled)
     _report(console, outcome, folder)
     if keep:
-        console.print(f"kept as {write(outcome.ensemble, library.path('ensembles'))}", soft_wrap=True)
+        console.print(f"kept as {write_outcome(outcome, library.path('ensembles'))}", soft_wrap=True)
 
 
 @contextmanager
@@ -67,12 +76,12 @@ def _bar(console: Console) -> Iterator[tuple[object, object]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
-        def show(name: str, done: float, total: float) -> None:
+        def show(name: str, done: int, total: int) -> None:
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)  # type: ignore[arg-type]
+            bar.update(tasks[name], completed=done, total=total)
 
         yield show, lambda name, temperature: show(name, round(100 * temperature), 100)
 

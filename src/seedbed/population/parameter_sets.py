@@ -117,6 +117,16 @@ class ParameterSets:
             if change.differs_by_product and change.changes == "median" and change.holds_in(disease)
         }
 
+    def values_for(self, product: str | None) -> pd.DataFrame:
+        """Return the value of every parameter as it holds for a product, one row a set; see `of_product`."""
+        columns = {}
+        for name, change in self.changes.items():
+            differs = change.differs_by_product and product is not None
+            columns[name] = self.table[name].to_numpy(dtype=float) * (
+                self._ratio(name, change, product or "") if differs else 1.0
+            )
+        return pd.DataFrame(columns)
+
     def _ratio(self, name: str, change: Change, product: str) -> Numbers:
         typical, own = self.table[name].to_numpy(dtype=float), f"{name}{SEPARATOR}{product}"
         if own in self.table:

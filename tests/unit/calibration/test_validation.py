@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from seedbed.calibration.terms import Term, Terms
 from seedbed.calibration.validation import (
-    Members,
     Row,
+    chain,
     clustered_error,
     interval_score,
     meta_analysis_rival,
     parameter_part,
-    predict,
+    predict_arm,
     score_row,
     totals,
 )
@@ -25,15 +26,21 @@ def row(kind="share", observed=0.5, size=60.0, name="a/cr"):
 def noisy_members(sd, patients=100, k=400, seed=1):
     draw = np.random.default_rng(seed)
     true = logit(0.4) + sd * draw.standard_normal(k)
-    return Members(draw.binomial(patients, expit(true)) / patients, np.full(k, float(patients))), true
+    return (draw.binomial(patients, expit(true)) / patients, np.full(k, float(patients))), true
+
+
+def predict(seen, members, tau, seed, repeats=20):
+    terms = Terms((Term(seen.id, "a", "s", "response", "cr", seen.kind, 0.5, 10.0),))
+    links = parameter_part(seen.kind, *members)[:, None]
+    return predict_arm(terms, links, {"response": tau}, [seen], seed, repeats=repeats)[seen.id]
 
 
 @pytest.mark.parametrize("sd", [0.0, 0.3, 0.8])
 def test_monte_carlo_noise_is_taken_out_of_the_parameters_part(sd):
     members, true = noisy_members(sd)
-    part = parameter_part("share", members)
+    part = parameter_part("share", *members)
     assert part.std() == pytest.approx(true.std(), abs=0.06)
-    assert expit(part).mean() == pytest.approx(np.average(members.estimate), abs=1e-6)
+    assert expit(part).mean() == pytest.approx(np.average(members[0]), abs=1e-6)
 
 
 def test_values_keep_their_spread_and_missing_members_take_the_mean():
@@ -41,7 +48,7 @@ def test_values_keep_their_spread_and_missing_members_take_the_mean():
     estimate = 2.0 + 0.5 * draw.standard_normal(300) + 0.2 * draw.standard_normal(300)
     estimate[:10] = np.nan
     weight = np.where(np.isnan(estimate), 0.0, 25.0)
-    part = parameter_part("value", Members(estimate, weight))
+    part = parameter_part("value", estimate, weight)
     assert part[10:].std() == pytest.approx(0.5, abs=0.06)
     assert np.all(part[:10] == part[0])
 
@@ -68,6 +75,22 @@ def test_predictive_intervals_cover_what_they_say():
         seen = row(observed=draw.binomial(60, chance) / 60, name=f"a/{i}")
         hits += score_row(seen, predict(seen, members, np.full(300, 0.3), seed=i, repeats=10))["hit"]
     assert hits / n == pytest.approx(0.9, abs=0.05)
+
+
+def test_conditional_terms_are_put_together_again():
+    terms = Terms(
+        (
+            Term("orr", "a", "s", "response", "orr", "share", 0.8, 50.0),
+            Term("cr", "a", "s", "response", "cr", "share", 0.5, 40.0, "orr"),
+        )
+    )
+    assert chain({t.id: t for t in terms.items}, "cr") == ["orr", "cr"]
+    links = np.tile(logit([0.8, 0.5]), (200, 1))
+    whole = Row("cr", "s", "a", "cr", "response", np.nan, "share", 0.4, 0.3, 0.5, 50.0, "fit")
+    found = predict_arm(terms, links, {"response": np.full(200, 0.2)}, [whole], seed=1)["cr"]
+    np.testing.assert_allclose(found.parameters, 0.4)
+    assert found.with_study.mean() == pytest.approx(0.4, abs=0.01)
+    assert found.with_sampling.std() == pytest.approx(np.hypot(found.with_study.std(), np.sqrt(0.24 / 50)), rel=0.1)
 
 
 def test_interval_score_punishes_misses():

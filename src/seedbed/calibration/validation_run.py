@@ -1,0 +1,226 @@
+"""Validate an ensemble: simulate every arm of its plan, predict every published row, score it beside its rivals.
+
+Rows of fitted arms come from cross-validation by study where the calibration left one; the rows of combined arms
+were never fitted. The virtual patients of the null world get the corner of the square that the plan names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seedbed import library
+from seedbed.calibration.ensemble import Ensemble
+from seedbed.calibration.plan import Surroundings
+from seedbed.calibration.readings import ROW_COLUMNS, Readings
+from seedbed.calibration.run import Setup, identity, set_up
+from seedbed.calibration.simulator import Batch, MemberTerms, run_batches
+from seedbed.calibration.store import Store, write_whole
+from seedbed.calibration.surroundings import read_plan, surroundings
+from seedbed.calibration.terms import Terms
+from seedbed.calibration.trial_simulator import TrialSimulator
+from seedbed.calibration.validation import (
+    Row,
+    meta_analysis_rival,
+    parameter_part,
+    predict_arm,
+    rows_of,
+    score_row,
+    totals,
+)
+from seedbed.population.parameter_sets import ParameterSets, read_sets
+
+Floats = NDArray[np.float64]
+NULL = "null world of "
+SUBJECTS = 100
+PATIENTS_PER_BATCH = 2048
+NEAR = 0.25
+"""Landmarks within a quarter of a row's time are other studies' results at about the same time."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The rows and totals of a validation."""
+
+    rows: pd.DataFrame
+    totals: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is validated, and how."""
+
+    ensemble: Ensemble
+    sets: ParameterSets
+    setup: Setup
+    around: Surroundings
+    seed: int
+
+
+def job_of(ensemble: Ensemble, seed: int) -> Job:
+    """Set up the validation of an ensemble, with a null world for each combined arm."""
+    checked = read_plan(ensemble.provenance.plan)
+    setup = set_up(checked)
+    tasks = dict(setup.simulator.tasks)
+    for name in checked.arms("predict"):
+        arm = checked.plan.arms[name]
+        null = arm.emulation.model_copy(update={"corner": arm.null})
+        tasks[NULL + name] = replace(tasks[name], emulation=null, infused_only=False)
+    simulator = TrialSimulator(tasks, setup.simulator.changes)
+    around = surroundings(checked.plan.model)
+    return Job(ensemble, read_sets(ensemble.id), replace(setup, simulator=simulator), around, seed)
+
+
+def validate(
+    job: Job,
+    folder: Path,
+    *,
+    n_subjects: int = SUBJECTS,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Validation:
+    """Simulate the arms of a job and score every published row; finished batches in `folder` are kept.
+
+    Raises
+    ------
+    RunError
+        The folder holds another validation, or cannot be written.
+    """
+    store = Store(folder)
+    store.claim({**identity(job.setup.checked), "ensemble": job.ensemble.provenance.hashes["sets"], "n": n_subjects})
+    found = simulate_arms(job, store, n_subjects, workers, progress)
+    records = [record for name in job.setup.checked.plan.arms for record in arm_records(job, name, found)]
+    table = with_cross_validation(pd.DataFrame(records), cross_validated(job.ensemble.id))
+    result = Validation(table, totals(table))
+    write_whole(folder / "rows.csv", result.rows.to_csv(index=False, float_format="%.5g").encode())
+    write_whole(folder / "totals.csv", result.totals.to_csv(index=False, float_format="%.4g").encode())
+    return result
+
+
+def simulate_arms(
+    job: Job, store: Store, n_subjects: int, workers: int, progress: Callable[[int, int], None] | None
+) -> dict[str, MemberTerms]:
+    """Return what every parameter set gives in every arm, and in the null world of every combined arm."""
+    size = max(1, PATIENTS_PER_BATCH // n_subjects)
+    batches = [
+        Batch(f"{name}/sets-{start:05d}", name, values.iloc[start : start + size], numbers, n_subjects, job.seed)
+        for name in job.setup.simulator.tasks
+        for values in [job.sets.values_for(job.setup.checked.plan.arms[name.removeprefix(NULL)].product)]
+        for start in range(0, len(values), size)
+        for numbers in [np.arange(start, min(start + size, len(values)), dtype=np.int64)]
+    ]
+    frames = run_batches(job.setup.simulator, batches, store, workers, progress)
+    result = {}
+    for name in job.setup.simulator.tasks:
+        table = pd.concat([frames[batch.name] for batch in batches if batch.arm == name]).to_numpy(float)
+        half = table.shape[1] // 2
+        result[name] = MemberTerms(table[:, :half], table[:, half:])
+    return result
+
+
+def arm_records(job: Job, name: str, found: Mapping[str, MemberTerms]) -> list[dict[str, object]]:
+    """Return the records of an arm's published rows: prediction, rivals, scores."""
+    arm, pieces = job.setup.checked.plan.arms[name], job.setup.pieces[name]
+    rows, terms = rows_of(pieces, arm.use), Terms(tuple(piece.term for piece in pieces))
+    predicted = _scores(job, terms, found[name], rows)
+    null = _scores(job, terms, found[NULL + name], rows) if NULL + name in found else {}
+    records = []
+    for row in rows:
+        meta = meta_analysis_rival(row, others(row, job.around, job.setup.checked.readings, arm.study), job.seed)
+        rival = null.get(row.id, {"lower": np.nan, "upper": np.nan, "hit": False, "score": np.nan})
+        records.append(
+            {
+                **_identity(row),
+                **predicted[row.id],
+                **{f"meta_{key}": value for key, value in meta.items()},
+                **{f"null_{key}": rival[key] for key in ("lower", "upper", "hit", "score")},
+            }
+        )
+    return records
+
+
+def _identity(row: Row) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "arm": row.arm,
+        "label": row.id.split("/", 1)[1],
+        "study": row.study,
+        "use": row.use,
+        "endpoint": row.endpoint,
+        "time_days": row.time_days,
+        "kind": row.kind,
+        "observed": row.observed,
+        "published_lower": row.lower,
+        "published_upper": row.upper,
+        "n": row.size if row.kind == "share" else np.nan,
+        "cross_validated": False,
+    }
+
+
+def _scores(job: Job, terms: Terms, members: MemberTerms, rows: list[Row]) -> dict[str, dict[str, object]]:
+    links = np.column_stack(
+        [parameter_part(t.kind, members.estimate[:, i], members.weight[:, i]) for i, t in enumerate(terms.items)]
+    )
+    predictive = predict_arm(terms, links, between_study(job, terms), rows, job.seed)
+    scores: dict[str, dict[str, object]] = {}
+    for row in rows:
+        low, high = predictive[row.id].interval(predictive[row.id].parameters)
+        scores[row.id] = {**score_row(row, predictive[row.id]), "parameters_lower": low, "parameters_upper": high}
+    return scores
+
+
+def between_study(job: Job, terms: Terms) -> dict[str, Floats]:
+    """Return the between-study deviation of each family in each set; the plan's where none was fitted."""
+    sets, plan = job.ensemble.sets, job.setup.checked.plan
+    return {
+        family: sets[f"between_study:{family}"].to_numpy(float)
+        if f"between_study:{family}" in sets
+        else np.full(len(sets), plan.between_study[family])
+        for family in terms.families
+    }
+
+
+def others(row: Row, around: Surroundings, readings: Readings, study: str) -> pd.DataFrame:
+    """Return what other studies of the therapy class and disease family published of a row's endpoint.
+
+    Studies of the row's own patients (study or cohort group) are left out; so are combined arms for single ones.
+    """
+    evidence = around.evidence
+    own = evidence[(evidence.study == study) & (evidence.endpoint == row.endpoint)]
+    if own.empty:
+        return pd.DataFrame(columns=list(ROW_COLUMNS))
+    table = evidence[(evidence.endpoint == row.endpoint) & evidence.preferred & (evidence.use != "context")]
+    table = table[(table.study != study) & (table.cohort_group != row.study)]
+    table = table[(table.therapy == own.therapy.iloc[0]) & table.disease_family.eq(own.disease_family.iloc[0])]
+    table = table[[readings.can_read(item) for item in table.itertuples()]]
+    if np.isfinite(row.time_days):
+        table = table[(table.time_days - row.time_days).abs() <= NEAR * row.time_days]
+    table = table[table.statistic.eq("median") if row.kind == "value" else ~table.statistic.eq("median")]
+    if getattr(readings.endpoints[row.endpoint], "incidence", False):
+        table = table.assign(value=1.0 - table.value.astype(float))
+    return table.sort_values("n", ascending=False).drop_duplicates("cohort_group")
+
+
+def cross_validated(ensemble: str) -> pd.DataFrame | None:
+    """Return the cross-validation that a calibration left beside its ensemble, or None."""
+    path = library.find("ensembles", ensemble)
+    file = path.with_name(f"{path.stem}-cross-validation.csv")
+    return pd.read_csv(file) if file.exists() else None
+
+
+def with_cross_validation(table: pd.DataFrame, left_out: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the table with the predictions of fitted rows in place of which each study was left out."""
+    if left_out is None:
+        return table
+    left_out = left_out.set_index("id")
+    known = table["id"].isin(left_out.index) & table["use"].eq("fit")
+    result = table.copy()
+    for column in left_out.columns.intersection(table.columns):
+        result.loc[known, column] = left_out.loc[table.loc[known, "id"], column].to_numpy()
+    result.loc[known, "cross_validated"] = True
+    return result

@@ -1,0 +1,104 @@
+"""The command `validate`: an ensemble's predictions beside every published row of its plan, and two rivals."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(validate)
+
+
+def validate(
+    ensemble: Annotated[str | None, typer.Argument(help="Id of an ensemble; the library's default without.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; one that holds the same validation is resumed.")] = None,
+    subjects: Annotated[int, typer.Option(min=20, help="Virtual patients for each parameter set and arm.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; changes no number.")] = 2,
+    language: Annotated[str, typer.Option("--lang", help="Language of the report: en or zh.")] = "en",
+) -> None:
+    """Predict every published row of an ensemble's plan: table, figure, scores beside two rivals.
+
+    Rows of single therapies come from cross-validation by study; stem cells followed by CAR-T were never fitted.
+    """
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    from seedbed.calibration import ensemble as ensembles
+    from seedbed.calibration import validation_run
+    from seedbed.errors import RunError
+    from seedbed.population.parameter_sets import default_ensemble
+    from seedbed.report import validation_charts
+
+    name = ensemble or default_ensemble("asct_cart")
+    if name is None:
+        raise RunError("the library holds no default ensemble; make one: seedbed calibrate PLAN --keep")
+    console, found = Console(), ensembles.read(name)
+    folder = out or Path("runs") / f"validate-{found.id}"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("parameter sets in every arm", total=None)
+        result = validation_run.validate(
+            validation_run.job_of(found, seed),
+            folder,
+            n_subjects=subjects,
+            workers=workers,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(_rows(result.rows))
+    console.print(_totals(result.totals))
+    page = validation_charts.write(result.rows, result.totals, found.id, folder / "report.html", language)
+    console.print(str(page), soft_wrap=True)
+
+
+def _rows(rows: pd.DataFrame) -> Table:
+    table = Table(
+        "row", "published", "predicted, 90 %", "parameters", "+ study", "+ patients", "", "meta-analysis", "null world"
+    )
+    for row in rows.itertuples():
+        mark = "" if row.hit else "outside"
+        table.add_row(
+            f"{row.arm} {row.label}" + ("" if row.use == "fit" else " (predicted)"),
+            f"{row.observed:.3g}",
+            f"{row.lower:.3g}-{row.upper:.3g}",
+            *(f"{getattr(row, f'width_{part}'):.2f}" for part in ("parameters", "study", "sampling")),
+            mark,
+            _interval(row.meta_lower, row.meta_upper),
+            _interval(row.null_lower, row.null_upper),
+        )
+    return table
+
+
+def _interval(lower: float, upper: float) -> str:
+    return "" if lower != lower or upper != upper else f"{lower:.3g}-{upper:.3g}"
+
+
+def _totals(totals: pd.DataFrame) -> Table:
+    table = Table("rows", "rival", "compared", "inside 90 %", "interval score", "rival's", "difference (SE by study)")
+    for row in totals.itertuples():
+        table.add_row(
+            "single therapies" if row.use == "fit" else "stem cells + CAR-T",
+            "meta-analysis" if row.rival == "meta" else "null world",
+            f"{row.compared} of {row.rows}, {row.studies} studies",
+            f"{row.hits} ({row.coverage:.0%})",
+            f"{row.score:.3f}",
+            f"{row.rival_score:.3f}",
+            f"{row.difference:+.3f} ({row.standard_error:.3f})",
+        )
+    return table
