@@ -45,6 +45,9 @@ def run(
     square: Annotated[bool, typer.Option(help="Add the arms neither, ASCT alone and CAR-T alone.")] = False,
     trajectories: Annotated[int, typer.Option(min=0, help="Subjects whose courses are kept.")] = 200,
     ensemble: Annotated[str | None, typer.Option(help="Calibrated ensemble of parameter sets, or 'none'.")] = None,
+    endpoints_only: Annotated[
+        bool, typer.Option("--endpoints-only", help="For very many subjects: no events, courses, parameters, report.")
+    ] = False,
     where: WhereOption = "processes",
     cluster: Cluster = None,
     language: Language = "en",
@@ -53,7 +56,13 @@ def run(
     from seedbed.trial.request import Options, make_request
 
     options = Options(
-        subjects=subjects, seed=seed, until_days=until, square=square, trajectories=trajectories, ensemble=ensemble
+        subjects=subjects,
+        seed=seed,
+        until_days=until,
+        square=square,
+        trajectories=0 if endpoints_only else trajectories,
+        ensemble=ensemble,
+        endpoints_only=endpoints_only,
     )
     request = make_request(protocol, options)
     folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}"
@@ -96,6 +105,9 @@ def _perform(folder: Path, request: Request, workers: int, where: str, cluster: 
     with _bar(request, console) as progress:
         execute(folder, request, workers=workers, where=place, cluster=cluster, progress=progress)
     summarize(folder)
+    if request.endpoints_only:
+        console.print(f"{folder}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+        return
     page = report.write(folder, language=language)
     console.print(report.terminal(folder, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)

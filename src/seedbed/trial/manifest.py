@@ -33,6 +33,7 @@ class Request(Content):
     relative_tolerance: float = Field(gt=0)
     trajectories: int = Field(ge=0)
     shard_size: int = Field(ge=1)
+    endpoints_only: bool = False
     ensemble: str | None = None
     hashes: dict[str, str]
     seedbed_version: str = __version__

@@ -33,6 +33,7 @@ class Options:
     square: bool = False
     trajectories: int = 200
     ensemble: str | None = None
+    endpoints_only: bool = False
 
 
 def make_request(name_or_path: str | Path, options: Options) -> Request:
@@ -71,6 +72,7 @@ def request_of(trial: Protocol, who: Population, options: Options) -> Request:
         relative_tolerance=RELATIVE_TOLERANCE,
         trajectories=options.trajectories,
         shard_size=shard,
+        endpoints_only=options.endpoints_only,
         ensemble=ensemble.stem if ensemble is not None else None,
         hashes=hashes,
     )

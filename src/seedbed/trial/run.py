@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from seedbed import analysis
@@ -145,27 +147,38 @@ def join(folder: Path) -> int:
     return worked
 
 
-def _parameter_sets(folder: Path) -> pd.Series | None:
-    """Return the parameter set of each subject, or None where the run used no ensemble."""
-    subjects = pd.read_parquet(folder / "subjects.parquet")
-    if "parameter_set" not in subjects:
-        return None
-    return subjects.drop_duplicates("subject").set_index("subject")["parameter_set"]
-
-
 def summarize(folder: Path) -> list[dict[str, Any]]:
     """Derive `summary.json` from the endpoints of a run folder: a row per arm, endpoint and time.
 
-    Rows of `subjects: selected` are of those whom the arm of the emulated study took, `enrolled` of everyone.
+    Rows of `subjects: selected` are of those whom the arm of the emulated study took, `enrolled` of everyone. Only
+    the columns of one definition are in memory at a time, so that millions of subjects can be summarized.
     """
-    endpoints = pd.read_parquet(folder / "endpoints.parquet")
-    chosen = {"enrolled": endpoints, "selected": endpoints[endpoints["selected"]]}
+    file = folder / "endpoints.parquet"
+    present = set(pq.read_schema(file).names)
     sets = _parameter_sets(folder)
-    rows = [
-        {**row, "subjects": who}
-        for who, table in chosen.items()
-        for row in analysis.summarize(table, parameter_sets=sets)
-    ]
+    rows: list[dict[str, Any]] = []
+    for definition in analysis.standard_definitions():
+        if set(definition.columns()) <= present:
+            wanted = dict.fromkeys(["subject", "arm", "selected", *definition.columns()])
+            table = _read_columns(file, list(wanted))
+            for who, part in (("enrolled", table), ("selected", table[table["selected"]])):
+                summary = analysis.summarize(part, [definition], parameter_sets=sets)
+                rows += [{**row, "subjects": who} for row in summary]
     text = json.dumps(rows, indent=1, ensure_ascii=False)
     manifests.write_atomically(folder / "summary.json", text)
     return rows
+
+
+def _read_columns(file: Path, columns: list[str]) -> pd.DataFrame:
+    """Return some columns of a table, words as categories."""
+    schema = pq.read_schema(file)
+    words = [name for name in columns if pa.types.is_string(schema.field(name).type)]
+    return pq.read_table(file, columns=columns, read_dictionary=words).to_pandas()
+
+
+def _parameter_sets(folder: Path) -> pd.Series | None:
+    """Return the parameter set of each subject, or None where the run used no ensemble."""
+    file = folder / "subjects.parquet"
+    if "parameter_set" not in pq.read_schema(file).names:
+        return None
+    return pd.read_parquet(file, columns=["subject", "parameter_set"]).set_index("subject")["parameter_set"]

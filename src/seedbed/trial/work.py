@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seedbed import protocol
-from seedbed.population import Population
+from seedbed.population import PREFIX, Population
 from seedbed.protocol import Arm, Protocol
 from seedbed.tables import to_arrow
 from seedbed.trial import endpoints, enrollment, events
@@ -52,6 +52,8 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     parts = _work_arms(request, trial, who, enrolled, kept)
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
     tables |= {"subjects": enrolled.subjects, "flow": enrolled.flow}
+    if request.endpoints_only:
+        tables = _lean(tables)
     failed = tables["failures"].groupby("arm").size()
     n_failed = {name: int(failed.get(name, 0)) for name in trial.arms}
     return ShardResult(
@@ -70,6 +72,14 @@ def visit_grids(request: Request) -> dict[str, NDArray[np.float64]]:
     trial, who = trial_of(request)
     pilot = enrollment.enroll(trial, who, PILOT, request.seed)
     return {name: visit_days(table, request.until_days) for name, table in pilot.arm_tables.items()}
+
+
+def _lean(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Drop what a very large run does not keep: events, courses, and the parameters drawn for each subject."""
+    subjects = tables["subjects"]
+    drawn = [name for name in subjects if name.startswith(PREFIX)]
+    lean = {name: table for name, table in tables.items() if name not in ("events", "trajectories")}
+    return lean | {"subjects": subjects.drop(columns=drawn)}
 
 
 def _work_arms(
