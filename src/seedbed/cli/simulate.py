@@ -68,7 +68,7 @@ def course(
 
     from seedbed import engine
 
-    network = engine.read_model(_source(model))
+    network = engine.read_model(model_source(model))
     observables = observe or _printed(network)
     program = engine.compile_model(network, varied=tuple(values), observables=observables)
     run = program.simulate({name: [value] for name, value in values.items()}, times, **(options or {}))
@@ -86,7 +86,8 @@ def _printed(network: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*network.species, *states]))  # type: ignore[attr-defined]
 
 
-def _source(model: str) -> str | Path:
+def model_source(model: str) -> str | Path:
+    """Return what `engine.read_model` takes: a path, or the SBML of a model of the library."""
     if Path(model).exists():
         return Path(model)
     if model in library.names("models"):

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from seedbed import engine
+from seedbed.study.verification import Verification, implied_balances
+
+CHAIN = "model chain; A -> B; k*A; B -> A; r*B; A = 1; B = 0; k = 1; r = 0.3; end"
+
+
+def by_name(findings):
+    return {f.check.split(":")[0]: f for f in findings}
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return Verification(engine.read_model(CHAIN), until=5.0)
+
+
+def test_a_sound_model_passes_every_check(chain):
+    findings = by_name(chain.findings())
+    assert all(f.passed is not False for f in findings.values())
+    assert findings["conserved"].passed is True
+    assert findings["agreement with libRoadRunner"].passed is True
+
+
+def test_the_implied_balance_is_the_sum_of_the_chain(chain):
+    assert len(chain.balances) == 1
+    assert set(chain.balances[0].replace("*default_compartment", "").split(" + ")) == {"A", "B"}
+
+
+def test_a_false_balance_fails():
+    verification = Verification(engine.read_model(CHAIN), until=5.0, balances=("A + 2*B",))
+    failed = [f.check for f in verification.findings() if f.passed is False]
+    assert failed == ["conserved: A + 2*B"]
+
+
+def test_a_model_that_explodes_fails_with_the_time():
+    verification = Verification(engine.read_model("model m; x' = x*x; x = 1; end"), until=3.0)
+    (finding,) = verification.findings()
+    assert finding.passed is False
+    assert "stopped at 1" in finding.value or "stopped at 0.99" in finding.value
+
+
+def test_scipy_stands_in_for_libroadrunner(chain, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    finding = chain.other_solver()
+    assert finding.check == "agreement with SciPy Radau"
+    assert finding.passed is True
+
+
+def test_open_models_imply_no_balance():
+    network = engine.read_model("model m; -> A; k; A -> ; A; A = 1; k = 1; end")
+    assert implied_balances(network, ("A",)) == ()
+
+
+def test_a_wrong_course_is_seen(chain):
+    wrong = chain.reference.states * (1 + 1e-3)
+    assert chain.error(wrong, chain.reference.states) == pytest.approx(1e-3, rel=1e-2)
+    assert chain.error(np.full_like(wrong, np.nan), chain.reference.states) == np.inf
