@@ -111,9 +111,20 @@ def stacked_shares(
         group_name=frame["column"].map(groups),
         text=frame["share"].map(t.percent),
     )
+    names = [name for arm, name in arms.labels.items() if arm in set(table["arm"])]
+    layers = _share_layers(frame, t, names, levels, colors).properties(width=600, height=alt.Step(30))
+    order = [title for column, title in groups.items() if column in set(table["column"])]
+    header = alt.Header(title=None, labelAnchor="start", labelOrient="top", labelPadding=4)
+    chart = layers.facet(data=frame, row=alt.Row("group_name:N", sort=order, header=header), spacing=14)
+    return theme.finish(chart, t, description=description)
+
+
+def _share_layers(
+    frame: pd.DataFrame, t: Catalogue, names: list[str], levels: Mapping[object, str], colors: Mapping[object, str]
+) -> alt.LayerChart:
+    """Return the bars of one group and the percentages written in them, light on dark colors."""
     used = [level for level in levels if level in set(frame["level"])]
     scale = alt.Scale(domain=[levels[level] for level in used], range=[colors[level] for level in used])
-    names = [name for arm, name in arms.labels.items() if arm in set(table["arm"])]
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=190)
     base = alt.Chart().encode(y=alt.Y("arm_name:N", sort=names, axis=axis))
     x = alt.X("start:Q", scale=alt.Scale(domain=[0, 1]), title=t("axis.share"), axis=alt.Axis(format="%", tickCount=5))
@@ -124,20 +135,13 @@ def stacked_shares(
         alt.Tooltip("share:Q", title=t("axis.share"), format=".1%"),
     ]
     color = alt.Color("level_name:N", scale=scale, title=None)
-    bars = base.mark_bar(stroke="#ffffff", strokeWidth=1, height=22).encode(
-        x=x, x2="stop:Q", color=color, tooltip=tooltip
+    bars = base.mark_bar(stroke="#ffffff", strokeWidth=1, height=22)
+    dark = alt.when(alt.FieldOneOfPredicate("level", [level for level in used if _is_dark(colors[level])]))
+    ink = dark.then(alt.value("#ffffff")).otherwise(alt.value(theme.INK))
+    text = base.mark_text(fontSize=11).transform_filter("datum.share >= 0.045")
+    return alt.layer(
+        bars.encode(x=x, x2="stop:Q", color=color, tooltip=tooltip), text.encode(x="middle:Q", text="text:N", color=ink)
     )
-    dark = alt.when(alt.FieldOneOfPredicate("level", [lvl for lvl in used if _is_dark(colors[lvl])]))
-    text = (
-        base.mark_text(fontSize=11)
-        .transform_filter("datum.share >= 0.045")
-        .encode(x="middle:Q", text="text:N", color=dark.then(alt.value("#ffffff")).otherwise(alt.value(theme.INK)))
-    )
-    layers = alt.layer(bars, text).properties(width=600, height=alt.Step(30))
-    order = [title for column, title in groups.items() if column in set(table["column"])]
-    header = alt.Header(title=None, labelAnchor="start", labelOrient="top", labelPadding=4)
-    chart = layers.facet(data=frame, row=alt.Row("group_name:N", sort=order, header=header), spacing=14)
-    return theme.finish(chart, t, description=description)
 
 
 def _with_ends(table: pd.DataFrame, levels: Sequence[object]) -> pd.DataFrame:
