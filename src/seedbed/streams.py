@@ -68,7 +68,15 @@ def uniform(seed: int, purpose: str, subjects: ArrayLike, draw: ArrayLike = 0) -
     """
     subject = np.atleast_1d(np.asarray(subjects)).astype(np.uint64)
     draws = np.asarray(draw).astype(np.uint64)
-    subject, draws = np.broadcast_arrays(subject if draws.ndim == 0 else subject[:, None], draws)
+    return _numbers(seed, purpose, *np.broadcast_arrays(subject if draws.ndim == 0 else subject[:, None], draws))
+
+
+def uniform_each(seed: int, purpose: str, subjects: ArrayLike, draws: ArrayLike) -> NDArray[np.float64]:
+    """Return one uniform number a subject, each at a draw of its own; `subjects`, `draws` and the result are (n,)."""
+    return _numbers(seed, purpose, np.asarray(subjects).astype(np.uint64), np.asarray(draws).astype(np.uint64))
+
+
+def _numbers(seed: int, purpose: str, subject: Uint64, draws: Uint64) -> NDArray[np.float64]:
     words = philox4x32((subject & _LOW, subject >> _SHIFT, draws & _LOW, draws >> _SHIFT), _key(seed, purpose))
     bits = (words[0] << np.uint64(21)) ^ (words[1] >> np.uint64(11))
     return (bits.astype(np.float64) + 0.5) * 2.0**-53

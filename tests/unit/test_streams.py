@@ -48,3 +48,9 @@ def test_normal_numbers_have_mean_zero_and_unit_spread():
     drawn = streams.normal(3, "noise", np.arange(20000))
     assert abs(drawn.mean()) < 0.03
     assert abs(drawn.std() - 1) < 0.03
+
+
+def test_one_number_each_is_the_number_of_that_subject_and_draw():
+    subjects, draws = np.array([5, 9, 5]), np.array([0, 3, 7])
+    table = streams.uniform(7, "infection", np.arange(10), draw=np.arange(8))
+    assert np.array_equal(streams.uniform_each(7, "infection", subjects, draws), table[subjects, draws])

@@ -134,7 +134,7 @@ class Care:
     weight: Values
     stem_cell_day: Values
     cart_day: Values
-    given: list[pd.DataFrame] = field(default_factory=list)
+    given: list[dict[str, NDArray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Nobody has been treated yet."""
@@ -161,7 +161,8 @@ class Care:
         if not self.given:
             names = ("subject", "day", "rule", "kind", "target", "amount", "unit")
             return pd.DataFrame({name: pd.Series(dtype=float) for name in names})
-        return pd.concat(self.given, ignore_index=True).sort_values(["subject", "day", "rule"], ignore_index=True)
+        columns = {name: np.concatenate([part[name] for part in self.given]) for name in self.given[0]}
+        return pd.DataFrame(columns).sort_values(["subject", "day", "rule"], kind="stable", ignore_index=True)
 
     def _called_for(self, rule: Rule, day: float, measurements: dict[str, Values]) -> NDArray[np.bool_]:
         treat = np.logical_or.reduce([condition.holds(measurements) for condition in rule.any_of])
@@ -181,17 +182,8 @@ class Care:
         self._last[rule.id] = np.where(treat, day, self._last[rule.id])
         self._count[rule.id] += treat
         rows = np.flatnonzero(treat)
-        self.given.append(
-            pd.DataFrame(
-                {
-                    "subject": self.subjects[rows],
-                    "day": day,
-                    "rule": rule.id,
-                    "kind": rule.kind,
-                    "target": rule.dose.target,
-                    "amount": amount[rows],
-                    "unit": PER_WEIGHT.get(rule.dose.unit, rule.dose.unit),
-                }
-            )
-        )
+        words = (rule.id, rule.kind, rule.dose.target, PER_WEIGHT.get(rule.dose.unit, rule.dose.unit))
+        rule_id, kind, target, unit = (np.full(rows.size, word, dtype=object) for word in words)
+        columns = {"subject": self.subjects[rows], "day": np.full(rows.size, float(day)), "rule": rule_id, "kind": kind}
+        self.given.append(columns | {"target": target, "amount": amount[rows], "unit": unit})
         return Order(rule.dose.target, amount)

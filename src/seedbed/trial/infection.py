@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from seedbed import streams
 from seedbed.trial.measurement import Signals, Values
@@ -38,7 +39,7 @@ class InfectionCourse:
     outcomes: Outcomes
     seed: int
     subjects: NDArray[np.int64]
-    episodes: list[pd.DataFrame] = field(default_factory=list)
+    episodes: list[dict[str, NDArray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Start without infection, at each subject's first thresholds."""
@@ -70,7 +71,8 @@ class InfectionCourse:
         """Return all episodes: subject, day, end_day [day from enrollment], kind, grade, documented, fatal_luck."""
         if not self.episodes:
             return pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})
-        return pd.concat(self.episodes, ignore_index=True).sort_values(["subject", "day"], ignore_index=True)
+        columns = {name: np.concatenate([part[name] for part in self.episodes]) for name in self.episodes[0]}
+        return pd.DataFrame(columns).sort_values(["subject", "day"], kind="stable", ignore_index=True)
 
     def _begin(self, kind: str, process: InfectionProcess, rows: NDArray[np.intp], day: float) -> None:
         number = self._count[kind][rows]
@@ -80,42 +82,30 @@ class InfectionCourse:
         documented = self._luck(kind, "documentation", rows, number) < process.documented_share.value
         spread = np.exp(self.outcomes.infection_duration_spread.value * self._normal(kind, "duration", rows, number))
         end = day + process.duration.value * spread
-        self.episodes.append(
-            pd.DataFrame(
-                {
-                    "subject": self.subjects[rows],
-                    "day": day,
-                    "end_day": end,
-                    "kind": kind,
-                    "grade": grade,
-                    "documented": documented,
-                    "fatal_luck": self._luck(kind, "fatality", rows, number),
-                    "counts_as_infection": process.counts_as_infection,
-                }
-            )
-        )
+        columns = {
+            "subject": self.subjects[rows],
+            "day": np.full(rows.size, float(day)),
+            "end_day": end,
+            "kind": np.full(rows.size, kind, dtype=object),
+            "grade": grade,
+            "documented": documented,
+            "fatal_luck": self._luck(kind, "fatality", rows, number),
+            "counts_as_infection": np.full(rows.size, process.counts_as_infection),
+        }
+        self.episodes.append(columns)
         self._until[rows], self._grade[rows], self._documented[rows] = end, grade, documented
         self._count[kind][rows] += 1
         self._hazard[kind][rows] = 0.0
         self._threshold[kind][rows] = self._exponential(kind, number + 1, rows)
 
     def _exponential(self, kind: str, number: NDArray, rows: NDArray | slice = slice(None)) -> Values:
-        return -np.log(_each(streams.uniform, self.seed, f"{kind} onset", self.subjects[rows], number))
+        return -np.log(streams.uniform_each(self.seed, f"{kind} onset", self.subjects[rows], number))
 
     def _luck(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
-        return _each(streams.uniform, self.seed, f"{kind} {what}", self.subjects[rows], number)
+        return streams.uniform_each(self.seed, f"{kind} {what}", self.subjects[rows], number)
 
     def _normal(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
-        return _each(streams.normal, self.seed, f"{kind} {what}", self.subjects[rows], number)
-
-
-def _each(stream: object, seed: int, purpose: str, subjects: NDArray, draws: NDArray) -> Values:
-    """Draw one number a subject, each with a draw number of its own."""
-    drawn = np.empty(len(subjects))
-    for draw in np.unique(draws):
-        mine = draws == draw
-        drawn[mine] = stream(seed, purpose, subjects[mine], int(draw))  # type: ignore[operator]
-    return drawn
+        return ndtri(self._luck(kind, what, rows, number))
 
 
 @dataclass
