@@ -179,7 +179,11 @@ def signature(kernel: Callable[..., Any]) -> Signature:
 
 
 def translate(
-    kernels: Iterable[Callable[..., Any]], constants: Mapping[str, Any], target: Target, known: Mapping[str, Signature]
+    kernels: Iterable[Callable[..., Any]],
+    constants: Mapping[str, Any],
+    target: Target,
+    known: Mapping[str, Signature],
+    renamed: Mapping[str, str] | None = None,
 ) -> str:
     """Return the LLVM text of kernels.
 
@@ -189,6 +193,7 @@ def translate(
     constants : values of the names that are not local
     target : lanes and type of a lane value
     known : functions emitted elsewhere
+    renamed : for calls to a name, the function that is called instead
 
     Raises
     ------
@@ -199,7 +204,7 @@ def translate(
     templates = {k.__name__: _definition(k) for k in kernels if hasattr(k, "is_template")}
     kernels = [k for k in kernels if k.__name__ not in templates]
     signatures = {**known, **{kernel.__name__: signature(kernel) for kernel in kernels}}
-    return "\n".join(_Function(kernel, dict(constants), target, signatures, templates).text() for kernel in kernels)
+    return "\n".join(_Function(kernel, dict(constants), target, signatures, (templates, dict(renamed or {}))).text() for kernel in kernels)
 
 
 class _Function:
@@ -211,11 +216,11 @@ class _Function:
         constants: dict[str, Any],
         target: Target,
         known: dict[str, Signature],
-        templates: dict[str, ast.FunctionDef],
+        others: tuple[dict[str, ast.FunctionDef], dict[str, str]],
     ) -> None:
         self.name, self.constants, self.target, self.known = kernel.__name__, constants, target, known
         self.signature = known[self.name]
-        self.definition, self.templates = _definition(kernel), templates
+        self.definition, (self.templates, self.renamed) = _definition(kernel), others
         self.lines: list[str] = []
         self.slots: list[str] = []
         self.kinds: dict[str, str] = {}
@@ -565,7 +570,7 @@ class _Function:
     def _expression_Call(self, node: ast.Call) -> Value:
         if not isinstance(node.func, ast.Name):
             raise self._fail(node, "call outside the subset")
-        name = node.func.id
+        name = self.renamed.get(node.func.id, node.func.id)
         if name in self.templates:
             return self._written_out(self.templates[name], node)
         if name in self.known:

@@ -69,6 +69,14 @@ def plan(n_states: int, entries: Iterable[tuple[int, int]]) -> Factorization:
     return Factorization(tuple(order), slots, lower, upper)
 
 
+def plan_dense(n_states: int) -> Factorization:
+    """List the factors of a full matrix in natural order, for models whose plan would be too long to write out."""
+    slots = {(row, column): row * n_states + column for row in range(n_states) for column in range(n_states)}
+    lower = tuple(tuple(range(p)) for p in range(n_states))
+    upper = tuple(tuple(range(p + 1, n_states)) for p in range(n_states))
+    return Factorization(tuple(range(n_states)), slots, lower, upper)
+
+
 def _markowitz_order(rows: list[set[int]]) -> list[int]:
     """Return the pivots in the order of least (row length - 1) * (column length - 1), ties by number."""
     columns: list[set[int]] = [set() for _ in rows]

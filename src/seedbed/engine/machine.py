@@ -22,6 +22,8 @@ from seedbed.engine.system import System
 from seedbed.errors import SimulationError
 
 MAX_EVENT_ROUNDS = 100
+LONGEST_PLAN = 20_000  # multiply-adds of a factorization that are still written out one by one
+LONGEST_FUNCTION = 6_000  # nodes of an expression function before it is split
 UNROLLED_STATES = 16  # more observed states than this are interpolated all together, in a loop
 LANES_BY_FEATURE = (("avx512f", 8), ("avx2", 4))
 MODEL_FUNCTIONS = (
@@ -36,9 +38,8 @@ MODEL_FUNCTIONS = (
 )
 TWO_POINTERS = Signature(("Vectors", "Reals"), "None")
 
+LINEAR_ALGEBRA = {"factorize": Signature(("Vectors",), "None"), "solve": Signature(("Vectors", "int"), "None")}
 OTHER_FUNCTIONS = {
-    "factorize": Signature(("Vectors",), "None"),
-    "solve": Signature(("Vectors", "int"), "None"),
     "power": Signature(("Vector", "Vector"), "Vector"),
     "vector_exp": Signature(("Vector",), "Vector"),
 }
@@ -138,6 +139,9 @@ class _Writing:
         switches, self.clock_is_known = switching_times(system, [*system.rates, *observables, *watched])
         self.switches = self._lowered(switches)
         self.factors = linear_algebra.plan(self.n, self.matrix)
+        self.looped = self.factors.n_multiplications > LONGEST_PLAN
+        if self.looped:
+            self.factors = linear_algebra.plan_dense(self.n)
 
     def _lowered(self, nodes: Sequence[int]) -> list[int]:
         return lower(self.graph, nodes, self.signs)
@@ -237,12 +241,26 @@ class _Writing:
             "triggers": [(at.TRIGGER + k, self.graph.as_number(node)) for k, node in enumerate(self.triggers)],
             "assignments": [(at.ASSIGNMENT + k, node) for k, node in enumerate(self.assigned)],
         }
-        texts = [Writer(self.graph, self.target, places).function(name, wanted) for name, wanted in results.items()]
+        texts = [self._function(name, wanted, places) for name, wanted in results.items()]
         start = [(at.Y + k, node) for k, node in enumerate(self.initial)]
         fixed = [(at.FIXED + k, self.graph.as_number(node)) for k, node in enumerate(varied)]
         texts.append(Writer(self.graph, self.target, bare).function("initial_values", start))
         texts.append(Writer(self.graph, self.target, bare).function("fixed_values", fixed))
         return texts
+
+    def _function(self, name: str, results: list[tuple[int, int]], places: Places) -> str:
+        """Write a function, in several parts where one would keep the compiler busy for minutes."""
+        n_nodes = len(self.graph.ordered([node for _, node in results]))
+        if n_nodes <= LONGEST_FUNCTION:
+            return Writer(self.graph, self.target, places).function(name, results)
+        size = -(-len(results) // -(-n_nodes // LONGEST_FUNCTION))
+        parts = [results[k : k + size] for k in range(0, len(results), size)]
+        texts = [
+            Writer(self.graph, self.target, places).function(f"{name}_part{k}", part) for k, part in enumerate(parts)
+        ]
+        calls = [f"  call void @{name}_part{k}(ptr %work, ptr %shared)" for k in range(len(parts))]
+        head = f"define internal void @{name}(ptr noalias %work, ptr noalias readonly %shared) #0 {{\nentry:"
+        return "\n".join([*texts, head, *calls, "  ret void", "}", ""])
 
     def _matrix_results(self, at: SimpleNamespace) -> list[tuple[int, int]]:
         """Rates, and ``I/(gamma h) - J`` in the slots of the factorization; fill-in starts at 0."""
@@ -258,18 +276,23 @@ class _Writing:
         return results
 
     def _linear_algebra(self, at: SimpleNamespace) -> list[str]:
+        if self.looped:
+            return []
         return [factorize_text(self.factors, at, self.target), solve_text(self.factors, at, self.target)]
 
     def _kernels(self, at: SimpleNamespace) -> str:
         kernels = [*rosenbrock.KERNELS, *driver.KERNELS]
+        if self.looped:
+            kernels += rosenbrock.LOOPED_KERNELS
         if at.N_EVENTS:
             kernels += [*driver.EVENT_KERNELS, *rosenbrock.EVENT_KERNELS]
         if at.N_WATCHED:
             kernels += [*reduction.KERNELS, *(reduction.FATE_KERNELS if at.N_FATES else ())]
         known = dict.fromkeys(MODEL_FUNCTIONS, TWO_POINTERS)
-        known |= OTHER_FUNCTIONS
+        known |= {**OTHER_FUNCTIONS, **({} if self.looped else LINEAR_ALGEBRA)}
+        names = {"factorize": "factorize_in_loops", "solve": "solve_in_loops"} if self.looped else {}
         constants = {"at": at, **rosenbrock.CONSTANTS, **driver.CONSTANTS, **reduction.CONSTANTS}
-        return translate(kernels, constants, self.target, known)
+        return translate(kernels, constants, self.target, known, names)
 
     def _attributes(self) -> str:
         width = self.target.lanes * self.target.bytes * 8

@@ -206,3 +206,36 @@ KERNELS = (
     interpolate_state, initial_step,
 )  # fmt: skip
 EVENT_KERNELS = (interpolate_all,)
+
+
+@kernel
+def factorize_in_loops(work: Vectors) -> None:
+    """Factorize a full matrix in place, row by row; the diagonal ends as reciprocals of the pivots."""
+    for p in range(at.N_STATES):
+        row = at.MATRIX + p * at.N_STATES
+        for q in range(p):
+            other = at.MATRIX + q * at.N_STATES
+            multiplier = work[row + q] * work[other + q]
+            work[row + q] = multiplier
+            for r in range(q + 1, at.N_STATES):
+                work[row + r] = fma(-multiplier, work[other + r], work[row + r])
+        work[row + p] = vector(1.0) / work[row + p]
+
+
+@kernel
+def solve_in_loops(work: Vectors, result: int) -> None:
+    """Solve the two triangular systems of a full matrix, from RATE to the vector at slot `result`."""
+    for p in range(at.N_STATES):
+        total = work[at.RATE + p]
+        for q in range(p):
+            total = fma(-work[at.MATRIX + p * at.N_STATES + q], work[result + q], total)
+        work[result + p] = total
+    for step in range(at.N_STATES):
+        p = at.N_STATES - 1 - step
+        total = work[result + p]
+        for q in range(p + 1, at.N_STATES):
+            total = fma(-work[at.MATRIX + p * at.N_STATES + q], work[result + q], total)
+        work[result + p] = total * work[at.MATRIX + p * at.N_STATES + p]
+
+
+LOOPED_KERNELS = (factorize_in_loops, solve_in_loops)
