@@ -23,6 +23,8 @@ from seedbed.trial import manifest as manifests
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q95": 0.95}
 PARAMETER_PREFIX = "parameter:"
 N_CURVE_POINTS = 180
+FEWEST_AT_RISK = 0.05
+"""Curves end where fewer than this share of the arm is at risk: a last event there would draw a cliff."""
 MONTH = 365.0 / 12
 """Length of a month [day], so that 24 months are the 730 days of the summary's landmark."""
 
@@ -163,7 +165,8 @@ def survival(run: Run, endpoint: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _curve(days: np.ndarray, event: np.ndarray, horizon: float) -> pd.DataFrame:
     curve = kaplan_meier(days, event)
-    grid = np.linspace(0.0, min(horizon, curve.last_time), N_CURVE_POINTS)
+    enough = curve.time[curve.at_risk >= FEWEST_AT_RISK * len(days)]
+    grid = np.linspace(0.0, min(horizon, float(enough[-1])), N_CURVE_POINTS)
     index = np.searchsorted(curve.time, grid, side="right") - 1
     columns = {name: np.where(index < 0, 1.0, getattr(curve, name)[index]) for name in ("survival", "lower", "upper")}
     return pd.DataFrame({"time": grid / MONTH, **columns}).rename(columns={"survival": "estimate"})
@@ -300,21 +303,32 @@ def depths(table: pd.DataFrame, observable: str, floors: Mapping[str, float]) ->
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def cumulative_share(run: Run, column: str, *, until: float, arms: Sequence[str] | None = None) -> pd.DataFrame:
+def cumulative_share(run: Run, column: str, *, until: float, concerns: str = "") -> pd.DataFrame:
     """Return the share of an arm that has reached an event by each day: arm, time [day], share, n.
 
-    A subject whose day is missing has not reached it; the denominator is everybody in the arm who was given stem
-    cells or, where an arm has none, CAR-T cells.
+    Parameters
+    ----------
+    column : day of the event; a subject without it has not reached it
+    until : last day
+    concerns : column that is true or above zero for those whom the event concerns, such as those whose platelets
+        ever fell; the others are left out
+
+    Returns
+    -------
+    DataFrame; the denominator n is everybody concerned who was given stem cells or, where an arm has none, CAR-T
+    cells. Arms in which nobody reaches the event are left out.
     """
     days = np.arange(0.0, until + 1.0)
     parts = []
-    for arm in arms or run.arms:
+    for arm in run.arms:
         rows = run.arm(arm)
-        given = rows["stem_cell_day"].notna() if run.has("stem_cell", arm) else rows["cart_day"].notna()
-        reached = np.sort(rows.loc[given, column].dropna().to_numpy(float))
-        if given.any() and len(reached):
-            share = np.searchsorted(reached, days, side="right") / int(given.sum())
-            parts.append(pd.DataFrame({"arm": arm, "time": days, "share": share, "n": int(given.sum())}))
+        among = rows["stem_cell_day" if run.has("stem_cell", arm) else "cart_day"].notna()
+        if concerns in rows:
+            among &= rows[concerns].astype(float) > 0
+        reached = np.sort(rows.loc[among, column].dropna().to_numpy(float))
+        if len(reached):
+            share = np.searchsorted(reached, days, side="right") / int(among.sum())
+            parts.append(pd.DataFrame({"arm": arm, "time": days, "share": share, "n": int(among.sum())}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "time", "share", "n"])
 
 

@@ -97,6 +97,20 @@ def test_cumulative_share_keeps_those_without_recovery_in_the_denominator(run):
     assert table.loc[table["arm"] == "asct_cart", "share"].iloc[-1] == pytest.approx(expected)
 
 
+def test_cumulative_share_leaves_out_whom_it_does_not_concern(run):
+    everybody = summary.cumulative_share(run, "anc_engraftment_day", until=60)
+    some = summary.cumulative_share(run, "anc_engraftment_day", until=60, concerns="tocilizumab_doses")
+    assert 0 < some["n"].iloc[0] < everybody["n"].iloc[0]
+
+
+def test_a_curve_ends_before_the_last_few_draw_a_cliff():
+    days = np.r_[np.full(99, 700.0), 720.0]
+    event = np.r_[np.zeros(99, bool), True]
+    curve = summary._curve(days, event, 730.0)
+    assert curve["time"].max() == pytest.approx(700 / summary.MONTH)
+    assert curve["estimate"].min() == 1
+
+
 def test_estimate_finds_the_nearest_landmark(run):
     assert summary.estimate(run, "cart", "pfs", 725.0)["time_days"] == 730
     assert summary.estimate(run, "cart", "pfs", 500.0) is None

@@ -18,7 +18,8 @@ GRADES = (0, 1, 2, 3, 4, 5)
 COUNTS = {"neutrophil_blood": 0.01, "platelet_blood": 1.0}
 KINETICS = {"cart_blood": 0.1, "IL15_plasma": 1.0, "IL6_plasma": 1.0}
 """What is drawn over time, with the lower end of its axis."""
-ENGRAFTMENT = ("anc_engraftment_day", "platelet_engraftment_day")
+ENGRAFTMENT = {"anc_engraftment_day": "days_anc_below_0_5", "platelet_engraftment_day": "platelets_below_20"}
+"""Columns of engraftment, and what tells whom it concerns."""
 ENGRAFTED_BY_DAYS = 42.0
 WINDOW_DAYS = range(-10, 61)
 """Days drawn around day 0."""
@@ -68,8 +69,8 @@ def recovery(setting: Setting) -> Section:
     if len(table):
         blocks.append(_counts_figure(setting, table))
     reached = [
-        summary.cumulative_share(run, column, until=ENGRAFTED_BY_DAYS).assign(column=column)
-        for column in ENGRAFTMENT
+        summary.cumulative_share(run, column, until=ENGRAFTED_BY_DAYS, concerns=concerns).assign(column=column)
+        for column, concerns in ENGRAFTMENT.items()
         if column in run.endpoints
     ]
     engrafted = pd.concat(reached, ignore_index=True) if reached else pd.DataFrame()
