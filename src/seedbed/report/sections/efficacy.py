@@ -96,7 +96,8 @@ def survival(setting: Setting) -> Section:
 def _survival_figure(setting: Setting, name: str) -> Figure:
     run, t, arms = setting.run, setting.t, setting.arms
     curves, at_risk = summary.survival(run, name)
-    described = joined(t, [_survival_words(setting, name, arm) for arm in run.arms])
+    ends = curves.groupby("arm")["time"].max() * MONTH
+    described = joined(t, [_survival_words(setting, name, arm, float(ends[arm])) for arm in ends.index])
     at_ticks = arms.named(_at_ticks(curves, at_risk))
     columns = {
         "arm_name": (t("axis.arm"), str),
@@ -122,17 +123,18 @@ def _at_ticks(curves: pd.DataFrame, at_risk: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _survival_words(setting: Setting, name: str, arm: str) -> str:
+def _survival_words(setting: Setting, name: str, arm: str, end_days: float) -> str:
+    """Return survival at the landmark and the median, which counts as reached only where the curve is drawn."""
     run, t = setting.run, setting.t
     time_days = _reached(setting, name, 730.0)
     value, bounds = estimate(t, summary.estimate(run, arm, name, time_days))
-    median, median_bounds = estimate(t, summary.estimate(run, arm, f"{name}_median"))
-    median_words = (
-        t("survival.median", value=median, interval=median_bounds) if median_bounds else t("survival.no_median")
-    )
+    row = summary.estimate(run, arm, f"{name}_median")
+    reached = row is not None and pd.notna(row["estimate"]) and row["estimate"] <= end_days
+    median, bounds_of_median = estimate(t, row) if reached else ("", "")
+    told = t("survival.median", value=median, interval=bounds_of_median) if reached else t("survival.no_median")
     months = round((time_days or 0) / MONTH)
     label = setting.arms.labels[arm]
-    return t("survival.in_words", arm=label, months=months, value=value, interval=bounds, median=median_words)
+    return t("survival.in_words", arm=label, months=months, value=value, interval=bounds, median=told)
 
 
 def response(setting: Setting) -> Section:
