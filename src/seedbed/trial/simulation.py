@@ -340,6 +340,7 @@ class _Clones:
             fate = (reduced[f"fate_{clone}.net_loss"], reduced[f"fate_{clone}.weighted_death"])
             window = Window(self.start[clone], end, *fate)
             cells = step_clone(clone, window, seed=self.seed, subjects=self.subjects, day=day, limits=LIMITS)
-            self.batch.set_state(f"tumor_{clone}", cells / CELLS_PER_UNIT, where=cells != end)
+            changed = (cells != end) & np.isfinite(cells)  # a patient whose solve failed has no state to count
+            self.batch.set_state(f"tumor_{clone}", cells / CELLS_PER_UNIT, where=changed)
             self.start[clone] = cells
             self.batch.reset_reducer(f"fate_{clone}")
