@@ -10,6 +10,7 @@
     ├── TableError              a table lacks a column, or a value is out of range
     ├── SimulationError         a simulation was asked for something impossible
     └── RunError                a run folder cannot be written, resumed or read
+        └── FailedSubjectsError more subjects failed than a run may lose
 
 A `ContentError` carries all problems of a file at once; each `Problem` names the thing, the place, what was
 expected, the nearest match and the cure.
@@ -103,6 +104,10 @@ class SimulationError(SeedbedError):
 
 class RunError(SeedbedError):
     """A run folder cannot be written, resumed or read."""
+
+
+class FailedSubjectsError(RunError):
+    """More subjects failed than a run may lose; its tables are written all the same."""
 
 
 def nearest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:

@@ -12,6 +12,7 @@ monte_carlo_se}``: plain Python values, None where something does not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from seedbed.errors import TableError
 
 Row = dict[str, Any]
 Labeled = Iterator[tuple[Row, Estimate]]
+LEAST_AT_RISK = 0.05
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -229,9 +231,19 @@ def _time(definition: Time, group: pd.DataFrame, level: float) -> Labeled:
     curve = kaplan_meier(present[definition.time], present[definition.event], level=level) if len(present) else None
     for day in definition.landmarks_days:
         yield _labels(definition.endpoint, "1", day), curve.at(day) if curve else _no_estimate()
-    quantiles = _time_quantiles(curve) if curve else None
+    known = _where_enough_at_risk(curve) if curve else None
+    quantiles = _time_quantiles(known) if known else None
     labels = _labels(f"{definition.endpoint}_median", "day", None, quantiles)
-    yield labels, curve.quantile(0.5) if curve else _no_estimate()
+    yield labels, known.quantile(0.5) if known else _no_estimate()
+
+
+def _where_enough_at_risk(curve: SurvivalCurve) -> SurvivalCurve | None:
+    """Return a curve up to where 5 % are still at risk, so that one late event among the last makes no median."""
+    enough = curve.at_risk >= LEAST_AT_RISK * curve.n
+    if not enough.any():
+        return None
+    arrays = ("time", "at_risk", "events", "survival", "standard_error", "lower", "upper")
+    return replace(curve, **{name: getattr(curve, name)[enough] for name in arrays})
 
 
 def _time_quantiles(curve: SurvivalCurve) -> dict[str, float]:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seedbed.errors import RunError
+from seedbed.errors import FailedSubjectsError, RunError
 
 if TYPE_CHECKING:
     from seedbed.trial.manifest import Outcome, Request, Shard
@@ -102,15 +102,19 @@ def _perform(folder: Path, request: Request, workers: int, where: str, cluster: 
     console = Console()
     place: Literal["threads", "processes"] = "threads" if where == "threads" else "processes"
     began = time.monotonic()
+    too_many_failed: FailedSubjectsError | None = None
     with _bar(request, console) as progress:
-        execute(folder, request, workers=workers, where=place, cluster=cluster, progress=progress)
+        try:
+            execute(folder, request, workers=workers, where=place, cluster=cluster, progress=progress)
+        except FailedSubjectsError as error:
+            too_many_failed = error
     summarize(folder)
-    if request.endpoints_only:
-        console.print(f"{folder}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
-        return
-    page = report.write(folder, language=language)
-    console.print(report.terminal(folder, language))
-    console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+    made = folder if request.endpoints_only else report.write(folder, language=language)
+    if not request.endpoints_only:
+        console.print(report.terminal(folder, language))
+    console.print(f"{made}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+    if too_many_failed is not None:
+        raise too_many_failed
 
 
 @contextmanager

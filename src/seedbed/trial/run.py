@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from seedbed import analysis
-from seedbed.errors import RunError
+from seedbed.errors import FailedSubjectsError, RunError
 from seedbed.trial import manifest as manifests
 from seedbed.trial.execution import Where, Work, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
@@ -88,7 +88,9 @@ def execute(
     Raises
     ------
     RunError
-        The folder holds another run, the disk is full, or more than 1 % of the subjects failed.
+        The folder holds another run, or the disk is full.
+    FailedSubjectsError
+        More than 1 % of the subjects failed.
     """
     began = time.monotonic()
     held = open_folder(folder, request)
@@ -126,7 +128,7 @@ def execute(
 def _check_failures(manifest: Manifest, folder: Path) -> None:
     total = manifest.n_done + manifest.n_failed
     if manifest.n_failed > FAILED_SHARE_ALLOWED * total:
-        raise RunError(
+        raise FailedSubjectsError(
             f"{manifest.n_failed} of {total} subjects failed, more than {FAILED_SHARE_ALLOWED:.0%}; "
             f"the reasons stand in {folder / 'failures.parquet'}"
         )
