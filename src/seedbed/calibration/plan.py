@@ -192,7 +192,7 @@ def chosen_rows(arm: PlanArm, around: Surroundings, readings: Readings) -> pd.Da
         chosen = mine[mine.row.isin(arm.rows)]
     else:
         keep = mine.preferred & (mine.use != "context") & ~mine.row.isin(arm.without)
-        chosen = mine[keep & _readable(mine, readings)]
+        chosen = mine[keep & readable(mine, readings)]
     records = [row for row in chosen.to_dict("records") if readings.time_of(row) <= arm.longest_days]
     for endpoint, fact in arm.facts.items():
         own = {"endpoint": endpoint, "study": arm.study, "arm": arm.study_arms[0]}
@@ -200,7 +200,8 @@ def chosen_rows(arm: PlanArm, around: Surroundings, readings: Readings) -> pd.Da
     return pd.DataFrame(records, columns=list(ROW_COLUMNS))
 
 
-def _readable(rows: pd.DataFrame, readings: Readings) -> pd.Series:
+def readable(rows: pd.DataFrame, readings: Readings) -> pd.Series:
+    """Return which evidence rows can be compared, on the table's index."""
     return pd.Series([readings.can_read(row) for row in rows.itertuples()], index=rows.index, dtype=bool)
 
 

@@ -284,9 +284,10 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row for each use and rival: ``rows``, ``studies``, ``hits``, ``coverage``, ``score`` (mean over
-    the rows that both can predict), ``rival_score``, ``difference`` (negative favors the model) and its standard
-    error clustered by study.
+    DataFrame, one row for each use and rival that can predict some of its rows:
+        ``rows``, ``studies``, ``hits``, ``coverage``, ``compared`` (rows that both predict), ``score`` and
+        ``rival_score`` (means over those), ``difference`` (negative favors the model) and its ``standard_error``
+        clustered by study.
     """
     records = []
     for use, group in table.groupby("use", sort=False):
@@ -294,6 +295,8 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
             if f"{rival}_score" not in group:
                 continue
             both = group.dropna(subset=["score", f"{rival}_score"])
+            if both.empty:
+                continue
             difference = both["score"] - both[f"{rival}_score"]
             records.append(
                 {
@@ -306,7 +309,7 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
                     "compared": len(both),
                     "score": float(both["score"].mean()),
                     "rival_score": float(both[f"{rival}_score"].mean()),
-                    "rival_coverage": float(both[f"{rival}_hit"].astype(bool).mean()) if len(both) else np.nan,
+                    "rival_coverage": float(both[f"{rival}_hit"].astype(bool).mean()),
                     "difference": float(difference.mean()),
                     "standard_error": clustered_error(difference.to_numpy(float), both["study"].tolist()),
                 }

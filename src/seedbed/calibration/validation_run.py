@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from seedbed import library
 from seedbed.calibration.ensemble import Ensemble
-from seedbed.calibration.plan import Surroundings
+from seedbed.calibration.plan import Surroundings, readable
 from seedbed.calibration.readings import ROW_COLUMNS, Readings
 from seedbed.calibration.run import Setup, identity, set_up
 from seedbed.calibration.simulator import Batch, MemberTerms, run_batches
@@ -197,7 +197,7 @@ def others(row: Row, around: Surroundings, readings: Readings, study: str) -> pd
     table = evidence[(evidence.endpoint == row.endpoint) & evidence.preferred & (evidence.use != "context")]
     table = table[(table.study != study) & (table.cohort_group != row.study)]
     table = table[(table.therapy == own.therapy.iloc[0]) & table.disease_family.eq(own.disease_family.iloc[0])]
-    table = table[[readings.can_read(item) for item in table.itertuples()]]
+    table = table[readable(table, readings)]
     if np.isfinite(row.time_days):
         table = table[(table.time_days - row.time_days).abs() <= NEAR * row.time_days]
     table = table[table.statistic.eq("median") if row.kind == "value" else ~table.statistic.eq("median")]

@@ -68,17 +68,17 @@ def validate(
 
 
 def _rows(rows: pd.DataFrame) -> Table:
-    table = Table(
-        "row", "published", "predicted, 90 %", "parameters", "+ study", "+ patients", "", "meta-analysis", "null world"
-    )
+    table = Table(title="90 % predictive intervals; width by parameters + between studies + that study's patients")
+    for name in ("row", "published", "predicted", "width", "", "meta-analysis", "null world"):
+        table.add_column(name, overflow="fold")
     for row in rows.itertuples():
-        mark = "" if row.hit else "outside"
+        parts = " + ".join(f"{getattr(row, f'width_{part}'):.2f}" for part in ("parameters", "study", "sampling"))
         table.add_row(
             f"{row.arm} {row.label}" + ("" if row.use == "fit" else " (predicted)"),
             f"{row.observed:.3g}",
-            f"{row.lower:.3g}-{row.upper:.3g}",
-            *(f"{getattr(row, f'width_{part}'):.2f}" for part in ("parameters", "study", "sampling")),
-            mark,
+            _interval(row.lower, row.upper),
+            parts,
+            "" if row.hit else "outside",
             _interval(row.meta_lower, row.meta_upper),
             _interval(row.null_lower, row.null_upper),
         )
@@ -86,11 +86,13 @@ def _rows(rows: pd.DataFrame) -> Table:
 
 
 def _interval(lower: float, upper: float) -> str:
-    return "" if lower != lower or upper != upper else f"{lower:.3g}-{upper:.3g}"
+    return "" if lower != lower or upper != upper else f"{lower:.3g} to {upper:.3g}"
 
 
 def _totals(totals: pd.DataFrame) -> Table:
-    table = Table("rows", "rival", "compared", "inside 90 %", "interval score", "rival's", "difference (SE by study)")
+    table = Table(title="Interval score: less is better; a negative difference favors the model")
+    for name in ("rows", "rival", "compared", "inside", "score", "rival's", "difference (SE by study)"):
+        table.add_column(name, overflow="fold")
     for row in totals.itertuples():
         table.add_row(
             "single therapies" if row.use == "fit" else "stem cells + CAR-T",
