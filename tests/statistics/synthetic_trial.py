@@ -148,12 +148,14 @@ def skeleton(settings: dict[str, Setting] = ARMS) -> Terms:
     return Terms(tuple(items))
 
 
-def published(truth: np.ndarray, seed: int, settings: dict[str, Setting] = ARMS, *, n_exact: int = 20_000) -> Terms:
+def published(
+    truth: np.ndarray, seed: int, settings: dict[str, Setting] = ARMS, *, n_exact: int = 20_000, space_of=None
+) -> Terms:
     """Return what studies would publish when `truth` (a latent vector of `space` and `skeleton`) holds.
 
     Between-study deviations act on the link scale; then each study has its own patients.
     """
-    latent = Latent(space(settings), skeleton(settings))
+    latent = Latent(space(settings) if space_of is None else space_of(), skeleton(settings))
     draw = np.random.default_rng([seed, 7])
     vector = truth[None, :]
     tau = dict(zip(latent.terms.families, latent.tau(vector)[0], strict=True))
