@@ -1,4 +1,4 @@
-"""Charts of an attribution: shares of each mechanism, and the square of neither, ASCT, CAR-T and both."""
+"""Charts of an attribution: all shares at a glance, the shares of one outcome, and the square of the treatments."""
 
 from __future__ import annotations
 
@@ -12,33 +12,64 @@ from seedbed.report import theme
 from seedbed.report.catalogue import Catalogue
 
 PLOT_WIDTH = 470
-GOOD, BAD, WHOLE])
-    base = alt.Chart(shown[shown["world"] == first]).encode(y=y)
-    bars = base.mark_bar(height=15, opacity=0.85).encode(
-        x=x, color=alt.Color("tone:N", scale=colors, legend=None), tooltip=tooltip
-    )
-    error = base.mark_rule(strokeWidth=1.6, color=WHOLE).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
-    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x="x:Q")
-    layers = [bars, error, zero]
-    beside = shown[shown["world"] == second]
-    if len(beside):
-        other = alt.Chart(beside).encode(y=y, yOffset=alt.value(21))
-        layers += [
-            other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2]).encode(x="lower:Q", x2="upper:Q"),
-            other.mark_point(size=42, filled=False, color=FAINT, strokeWidth=1.6).encode(x=x, tooltip=tooltip),
-        ]
+GOOD, BAD, WHOLE, FAINT = theme.HIT, theme.MISS, theme.INK, theme.MUTED
+
+
+def shares(
+    table: pd.DataFrame,
+    t: Catalogue,
+    *,
+    labels: Mapping[str, str],
+    unit: str,
+    compared: tuple[str, str],
+    description: str = "",
+) -> alt.LayerChart:
+    """Draw what each part contributes to the difference between the arms, with intervals; the whole on top.
+
+    Parameters
+    ----------
+    table : rows of ``Attribution.shares`` of one outcome: ``world``, ``part``, ``estimate``, ``lower``, ``upper``, and
+        ``tone`` (good or bad for the patient, or whole)
+    labels : name of each part, in the order of the rows
+    unit : of the outcome; shares of subjects are drawn in percentage points
+    compared : the world drawn as bars and the one drawn as hollow points beside them, which may be absent
+    """
+    scale = 100.0 if unit == "1" else 1.0
+    scaled = {key: table[key] * scale for key in ("estimate", "lower", "upper")}
+    shown = table.assign(name=table["part"].map(labels), **scaled).dropna(subset=["name"])
+    order = [name for part, name in labels.items() if part in set(table["part"])]
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=270, ticks=False, domain=False))
+    kind = {"1": "points", "log10": "log10"}.get(unit, "value")
+    x = alt.X("estimate:Q", title=t(f"attribution.axis.{kind}"))
+    tooltip = [alt.Tooltip("name:N", title=t("attribution.part")), *_numbers(t, ".2f")]
+    layers = [*_bars(shown[shown["world"] == compared[0]], x, y, tooltip), *_beside(shown, compared[1], x, y, tooltip)]
     chart = alt.layer(*layers).properties(width=PLOT_WIDTH, height=alt.Step(28))
     return theme.finish(chart, t, description=description)
 
 
-def _tone(row: object, better: int) -> str:
-    if row.part == "total":  # type: ignore[attr-defined]
-        return "whole"
-    return "good" if row.estimate * better >= 0 else "bad"  # type: ignore[attr-defined]
+def _numbers(t: Catalogue, form: str) -> list[alt.Tooltip]:
+    names = ("estimate", "lower", "upper")
+    return [alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=form) for key in names]
 
 
-def _kind(unit: str) -> str:
-    return {"1": "points", "log10": "log10"}.get(unit, "value")
+def _bars(table: pd.DataFrame, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    base = alt.Chart(table).encode(y=y)
+    scale = alt.Scale(domain=["good", "bad", "whole"], range=[GOOD, BAD, WHOLE])
+    color = alt.Color("tone:N", scale=scale, legend=None)
+    bars = base.mark_bar(height=15, opacity=0.85).encode(x=x, color=color, tooltip=tooltip)
+    error = base.mark_rule(strokeWidth=1.6, color=theme.MUTED).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x="x:Q")
+    return [bars, error, zero]
+
+
+def _beside(shown: pd.DataFrame, world: str, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    table = shown[shown["world"] == world]
+    if table.empty:
+        return []
+    other = alt.Chart(table).encode(y=y, yOffset=alt.value(21))
+    line = other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2]).encode(x="lower:Q", x2="upper:Q")
+    point = other.mark_point(size=42, filled=False, color=FAINT, strokeWidth=1.6).encode(x=x, tooltip=tooltip)
+    return [line, point]
 
 
 def overview(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.LayerChart:
@@ -53,17 +84,19 @@ def overview(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt
     table = table.assign(outcome_name=table["outcome_name"].map(broken))
     parts, names = (list(dict.fromkeys(table[column])) for column in ("part_name", "outcome_name"))
     y_axis = alt.Axis(labelLimit=270, ticks=False, domain=False)
-    x_axis = alt.Axis(orient="top", labelAngle=0, labelLimit=120, ticks=False, domain=False, labelExpr="split(datum.label, '|')")
+    lines = "split(datum.label, '|')"
+    x_axis = alt.Axis(orient="top", labelAngle=0, labelLimit=120, ticks=False, domain=False, labelExpr=lines)
     base = alt.Chart(table).encode(
         y=alt.Y("part_name:N", sort=parts, title=None, axis=y_axis),
         x=alt.X("outcome_name:N", sort=names, title=None, axis=x_axis),
     )
     scale = alt.Scale(domain=[-1, 0, 1], range=[BAD, theme.PAPER, GOOD])
     cells = base.mark_rect(stroke=theme.RULE).encode(color=alt.Color("tone:Q", scale=scale, legend=None))
-    weight = alt.condition("datum.certain", alt.value(700), alt.value(400))
     strong = alt.condition("abs(datum.tone) > 0.6", alt.value(theme.PAPER), alt.value(WHOLE))
-    text = base.mark_text(fontSize=11.5).encode(text="text:N", color=strong, fontWeight=weight)
-    chart = alt.layer(cells, text).properties(width=100 * len(names), height=30 * len(parts))
+    plain = base.transform_filter("!datum.certain").mark_text(fontSize=11.5)
+    bold = base.transform_filter("datum.certain").mark_text(fontSize=11.5, fontWeight="bold")
+    texts = [layer.encode(text="text:N", color=strong) for layer in (plain, bold)]
+    chart = alt.layer(cells, *texts).properties(width=100 * len(names), height=30 * len(parts))
     return theme.finish(chart, t, description=description)
 
 
@@ -85,9 +118,7 @@ def square(
     x = alt.X("corner_name:N", sort=list(corners.values()), title=None, axis=alt.Axis(labelAngle=0))
     y = alt.Y("estimate:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
     base = alt.Chart().encode(x=x)
-    tooltip = [alt.Tooltip("corner_name:N", title=t("axis.arm"))] + [
-        alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".1%") for key in ("estimate", "lower", "upper")
-    ]
+    tooltip = [alt.Tooltip("corner_name:N", title=t("axis.arm")), *_numbers(t, ".1%")]
     fill = alt.Color("corner_name:N", scale=scale, legend=None)
     bars = base.mark_bar(width=42).encode(y=y, color=fill, tooltip=tooltip)
     error = base.mark_rule(strokeWidth=1.6, color=WHOLE).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")

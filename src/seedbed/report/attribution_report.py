@@ -173,6 +173,8 @@ def of_outcome(setting: Setting, name: str, outcome: Outcome) -> Section:
     t = setting.t
     rows = setting.rows(name)
     drawn = rows[rows["part"].isin(setting.parts)]
+    tone = (drawn["estimate"] * outcome.sign >= 0).map({True: "good", False: "bad"})
+    drawn = drawn.assign(tone=tone.where(drawn["part"] != "total", "whole"))
     described = _sentence(setting, name, outcome)
     beside = "prior" if "prior" in set(rows["world"]) and setting.main != "prior" else ""
     chart = attribution_charts.shares(
@@ -180,7 +182,6 @@ def of_outcome(setting: Setting, name: str, outcome: Outcome) -> Section:
         t,
         labels=setting.parts,
         unit=outcome.unit,
-        better=outcome.sign,
         compared=(setting.main, beside),
         description=described,
     )
