@@ -11,7 +11,7 @@ from seedbed import protocol
 from seedbed.protocol import Protocol
 from seedbed.report import catalogue, page, published, summary
 from seedbed.report.blocks import Head, Notice, Section
-from seedbed.report.sections import asked, closing, comparison, efficacy, safety
+from seedbed.report.sections import asked, closing, comparison, efficacy, safety, selection
 from seedbed.report.setting import Setting
 from seedbed.report.wording import words
 
@@ -62,6 +62,9 @@ def sections(setting: Setting, design: Protocol) -> Iterator[Section]:
     square = comparison.square(setting)
     if square is not None:
         yield square
+    split = selection.selection(setting)
+    if split is not None:
+        yield split
     yield comparison.evidence(setting, design)
     yield comparison.uncertainty(setting)
     yield closing.limits(setting)

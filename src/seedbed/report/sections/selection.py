@@ -1,0 +1,177 @@
+"""Selection against biology: what a non-randomized comparison of the emulated study shows, taken apart.
+
+Three numbers side by side: with the study's selection, randomized in the same population, and how the difference
+depends on the strength of selection, with the tipping point at which nothing is left for the treatment.
+"""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from seedbed.calibration.confounding import Outcomes, Split, prognosis, split
+from seedbed.errors import TableError
+from seedbed.report import contrasts, theme
+from seedbed.report.blocks import Block, Figure, Paragraph, Section, Table
+from seedbed.report.catalogue import Catalogue
+from seedbed.report.contrasts import Outcome
+from seedbed.report.published import ours
+from seedbed.report.sections.asked import NOT_COVARIATES
+from seedbed.report.setting import Setting
+from seedbed.report.wording import endpoint, points
+
+OUTCOMES = (
+    Outcome("best_complete_response"),
+    Outcome("pfs", time_days=730.0),
+    Outcome("os", time_days=730.0),
+)
+LEAST_SUBJECTS = 50
+BOOTSTRAPS = 200
+
+
+def selection(setting: Setting) -> Section | None:
+    """Return the section, or None where the arms took the same patients or the run has no such comparison."""
+    arms = compared(setting)
+    if arms is None:
+        return None
+    found = [(outcome, item) for outcome in OUTCOMES if (item := of_outcome(setting, arms, outcome)) is not None]
+    if not found:
+        return None
+    t = setting.t
+    blocks: tuple[Block, ...] = (
+        Paragraph(t("selection.text", treated=setting.arms.labels[arms[0]], control=setting.arms.labels[arms[1]])),
+        _table(found, t),
+        *(_figure(outcome, item, t) for outcome, item in found),
+    )
+    return Section("selection", t("selection.title"), blocks)
+
+
+def compared(setting: Setting) -> tuple[str, str] | None:
+    """Return the two arms of the emulated study that took different patients, the combined one first."""
+    run = setting.run
+    emulated = (run.protocol.get("emulates") or {}).get("arms", {})
+    arms = [arm for arm in run.arms if arm in emulated]
+    if len(arms) != 2 or run.endpoints["subject"].nunique() < LEAST_SUBJECTS:
+        return None
+    first, second = sorted(arms, key=lambda arm: not setting.combines(arm))
+    chosen = [run.arm(arm).set_index("subject")["selected"].astype(bool) for arm in (first, second)]
+    both = pd.concat(chosen, axis=1, join="inner")
+    return None if both.iloc[:, 0].equals(both.iloc[:, 1]) else (first, second)
+
+
+def of_outcome(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> Split | None:
+    """Return the split of one outcome, or None where it is not known for enough patients of both arms."""
+    run = setting.run
+    table = pd.concat([contrasts.values(run, arm, outcome).rename(arm) for arm in arms], axis=1, join="inner").dropna()
+    if len(table) < LEAST_SUBJECTS:
+        return None
+    subjects = run.subjects.drop_duplicates("subject").set_index("subject").loc[table.index]
+    treated, control = (table[arm].to_numpy(float) for arm in arms)
+    flags = [run.arm(arm).set_index("subject").loc[table.index, "selected"].to_numpy(bool) for arm in arms]
+    sets = (
+        subjects["parameter_set"].to_numpy(np.int64) if "parameter_set" in subjects else np.zeros(len(table), np.int64)
+    )
+    try:
+        outcomes = Outcomes(treated, control, prognosis(_numbers(subjects), control), sets, *flags)
+    except TableError:
+        return None
+    return split(
+        outcomes, published_difference(setting, arms, outcome), run.manifest.request.seed, n_bootstrap=BOOTSTRAPS
+    )
+
+
+def _numbers(subjects: pd.DataFrame) -> pd.DataFrame:
+    """Return what was known of the patients as numbers: levels become indicators."""
+    known = subjects.drop(columns=[name for name in subjects if name in NOT_COVARIATES or ":" in str(name)])
+    return pd.get_dummies(known, dtype=float).astype(float).fillna(0.0)
+
+
+def published_difference(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> tuple[float, float, float]:
+    """Return the published difference with its interval; NaN where the run may not show it or there is none."""
+    nothing = (np.nan, np.nan, np.nan)
+    if not setting.is_calibrated or setting.evidence.empty:
+        return nothing
+    wanted = (outcome.endpoint, outcome.time_days)
+    rows = [setting.evidence[setting.evidence["arm"] == arm] for arm in arms]
+    found = [[row for row in table.to_dict("records") if ours(row) == wanted] for table in rows]
+    if not all(found):
+        return nothing
+    (first, second) = (group[0] for group in found)
+    difference = float(first["value"]) - float(second["value"])
+    error = np.hypot(*((float(row["upper"]) - float(row["lower"])) / 3.92 for row in (first, second)))
+    return difference, difference - 1.96 * error, difference + 1.96 * error
+
+
+def _table(found: list[tuple[Outcome, Split]], t: Catalogue) -> Table:
+    header = tuple(
+        t(f"selection.{name}") for name in ("outcome", "with_selection", "randomized", "difference", "share", "tipping")
+    )
+    rows = [
+        (
+            endpoint(t, outcome.endpoint, outcome.time_days),
+            *(_interval(part, t) for part in (item.with_selection, item.randomized, item.selection)),
+            t("selection.no_share") if item.share_selection is None else _share(item.share_selection),
+            _tipping(item, t),
+        )
+        for outcome, item in found
+    ]
+    return Table(header, tuple(rows), note=t("selection.note"))
+
+
+def _interval(part: object, t: Catalogue) -> str:
+    low, high = part.lower, part.upper  # type: ignore[attr-defined]
+    return f"{points(t, part.estimate)} ({100 * low:+.0f} – {100 * high:+.0f})"  # type: ignore[attr-defined]
+
+
+def _share(part: object) -> str:
+    return f"{part.estimate:.0%} ({part.lower:.0%} – {part.upper:.0%})"  # type: ignore[attr-defined]
+
+
+def _tipping(item: Split, t: Catalogue) -> str:
+    if np.isnan(item.tipping_lower) and np.isnan(item.tipping):
+        return t("selection.no_tipping")
+    ends = [
+        f"{value:.2f}" if np.isfinite(value) else "–"
+        for value in (item.tipping_lower, item.tipping, item.tipping_upper)
+    ]
+    return f"{ends[1]} ({ends[0]} – {ends[2]})"
+
+
+def _figure(outcome: Outcome, item: Split, t: Catalogue) -> Figure:
+    title = t("selection.figure", endpoint=endpoint(t, outcome.endpoint, outcome.time_days))
+    description = t("selection.figure_words")
+    return Figure(title, sensitivity(item.sensitivity, t, description=description), description)
+
+
+def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.LayerChart:
+    """Draw the difference that selection of each strength shows, with the treatment's effect and without.
+
+    Parameters
+    ----------
+    table : `seedbed.calibration.confounding.Split.sensitivity`
+    """
+    worlds = {"difference": t("selection.world_model"), "null_difference": t("selection.world_null")}
+    long = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "strength": table["strength"],
+                    "estimate": table[name],
+                    "lower": table[f"{name}_lower"],
+                    "upper": table[f"{name}_upper"],
+                    "world": label,
+                }
+            )
+            for name, label in worlds.items()
+        ]
+    )
+    color = alt.Color(
+        "world:N", title=None, scale=alt.Scale(domain=list(worlds.values()), range=["#0072b2", "#6b7580"])
+    )
+    x = alt.X("strength:Q", title=t("selection.axis_strength"))
+    base = alt.Chart(long).encode(x=x, color=color)
+    y = alt.Y("lower:Q", title=t("selection.axis_difference"), axis=alt.Axis(format="%"))
+    band = base.mark_area(opacity=0.2).encode(y=y, y2="upper:Q")
+    line = base.mark_line(strokeWidth=2).encode(y="estimate:Q")
+    return theme.finish((band + line).properties(width=theme.HALF, height=200), t, description=description)
