@@ -10,7 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {"run": "seedbed.api"}
+_HOMES = {"run": "seedbed.api", "forecast": "seedbed.study.forecast"}
 __all__ = ["__version__", *_HOMES]
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run", "report", "model", "simulate", "evidence", "check", "calibrate", "design")
+COMMANDS = ("run", "report", "model", "simulate", "evidence", "check", "calibrate", "design", "forecast")
 
 
 def application() -> typer.Typer:
