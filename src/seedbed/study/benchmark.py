@@ -37,6 +37,7 @@ class Problem:
     times : when to observe, from 0 on; whole multiples of a step that doses fall on
     observables : ids; floors : value below which an observable counts as nothing, in its unit
     reference : exact course of the first patients (patients, times, observables), or None to compute it
+    absolute_share : absolute tolerance given to every solver, as a share of the relative one, for the model's units
     """
 
     name: str
@@ -48,7 +49,7 @@ class Problem:
     observables: tuple[str, ...]
     floors: Array | None = None
     reference: Array | None = None
-    target_error: float = 1e-4
+    absolute_share: float = 1.0
 
     def dosed_at(self, patient: int) -> list[tuple[float, list[tuple[str, float]]]]:
         """Return the doses of a patient by time, ascending."""
@@ -81,7 +82,12 @@ def run_seedbed(problem: Problem, tolerance: float, n: int) -> tuple[Array, floa
     values = dict(zip(problem.varied, problem.values[:n][rows].T, strict=True))
     started = time.process_time()
     batch = program.start(
-        values, n=len(rows), doses=doses, relative_tolerance=tolerance, absolute_tolerance=tolerance, max_steps=10**6
+        values,
+        n=len(rows),
+        doses=doses,
+        relative_tolerance=tolerance,
+        absolute_tolerance=tolerance * problem.absolute_share,
+        max_steps=10**6,
     )
     observed = batch.advance(times=problem.times)
     return observed[:n], (time.process_time() - started) * n / len(rows)
@@ -98,7 +104,7 @@ def run_roadrunner(problem: Problem, tolerance: float, n: int) -> tuple[Array, f
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
     runner = roadrunner.RoadRunner(problem.sbml)
     runner.integrator.relative_tolerance = tolerance
-    runner.integrator.absolute_tolerance = tolerance
+    runner.integrator.absolute_tolerance = tolerance * problem.absolute_share
     runner.integrator.maximum_num_steps = 10**7
     runner.timeCourseSelections = ["time", *problem.observables]
     observed = np.full((n, len(problem.times), len(problem.observables)), np.nan)
@@ -138,7 +144,7 @@ def run_diffsol(problem: Problem, tolerance: float, n: int) -> tuple[Array, floa
     solver = pydiffsol.Ode(
         model.text, jit_backend=pydiffsol.llvm, matrix_type=pydiffsol.faer_sparse, ode_solver=pydiffsol.bdf
     )
-    solver.rtol, solver.atol = tolerance, tolerance
+    solver.rtol, solver.atol = tolerance, tolerance * problem.absolute_share
     observed = np.full((n, len(problem.times), len(problem.observables)), np.nan)
     solver.solve_dense(model.inputs(0), problem.times[1:2])  # compile before the clock starts
     started = time.process_time()
@@ -266,6 +272,7 @@ class BenchmarkFile(documents.Content):
     observables: dict[str, float]
     spread: float
     varied: tuple[str, ...]
+    absolute_share: float
     doses: tuple[DoseEntry, ...]
 
 
@@ -291,6 +298,7 @@ def library_problem(name: str, n: int) -> Problem:
         times=np.arange(0.0, content.until + 1),
         observables=tuple(content.observables),
         floors=np.array(list(content.observables.values())),
+        absolute_share=content.absolute_share,
     )
 
 
