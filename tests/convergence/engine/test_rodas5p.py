@@ -72,7 +72,8 @@ def test_the_error_estimate_has_order_four():
             t += h
         errors.append(abs(y - reference))
     observed = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
-    assert (observed > 3.6).all() and (observed < 4.9).all(), observed
+    assert (observed > 3.6).all(), observed
+    assert (observed < 4.9).all(), observed
 
 
 def fine(until, n=2000):

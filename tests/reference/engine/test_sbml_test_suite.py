@@ -23,8 +23,7 @@ def outcome(folder):
     try:
         return "pass" if largest_miss(folder) <= 1 else "wrong"
     except UnsupportedModelError as error:
-        assert str(error).startswith("unsupported construct: ")
-        return "refused"
+        return "refused" if error.construct else "refused without a name"
 
 
 def folders():
@@ -33,7 +32,7 @@ def folders():
 
 def test_every_eighth_case_passes_or_is_refused_by_name():
     found = {folder.name: outcome(folder) for folder in folders()[::8]}
-    assert [name for name, result in found.items() if result == "wrong"] == []
+    assert [name for name, result in found.items() if result not in ("pass", "refused")] == []
     assert Counter(found.values())["pass"] >= 60
 
 
@@ -41,5 +40,5 @@ def test_every_eighth_case_passes_or_is_refused_by_name():
 def test_every_case_passes_or_is_refused_by_name():
     found = {folder.name: outcome(folder) for folder in folders()}
     assert len(found) == N_CASES
-    assert [name for name, result in found.items() if result == "wrong"] == []
+    assert [name for name, result in found.items() if result not in ("pass", "refused")] == []
     assert Counter(found.values())["pass"] >= PASSING

@@ -87,7 +87,7 @@ def test_control_flow_and_scalars():
         for k in range(10):
             if k == 7:
                 break
-            if k > 2 and not k == 4:
+            if k > 2 and not (k < 5 and k > 3):
                 total += k
         numbers[0] = total
         k = 0

@@ -196,7 +196,7 @@ def test_setters_check(program):
         batch.set_state("A", -1.0)
     with pytest.raises(SimulationError, match="NaN"):
         batch.set_state("A", np.nan)
-    with pytest.raises(SimulationError, match='did you mean "B"|unknown state'):
+    with pytest.raises(SimulationError, match=r"unknown state"):
         batch.state("Bq")
     with pytest.raises(SimulationError, match="infinite"):
         batch.dose("A", np.inf)

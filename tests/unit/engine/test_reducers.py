@@ -99,7 +99,7 @@ def test_reducers_are_checked():
     network = engine.read_model(WAVE)
     with pytest.raises(SimulationError, match="used twice: p"):
         engine.compile_model(network, reducers=(engine.Peak("p", "A"), engine.Area("p", "A")))
-    with pytest.raises(SimulationError, match="unknown id|unknown observable"):
+    with pytest.raises(SimulationError, match=r"unknown (id|observable)"):
         engine.compile_model(network, reducers=(engine.Peak("p", "AAA"),))
     with pytest.raises(SimulationError, match="direction"):
         engine.FirstCrossing("p", "A", direction="sideways")
