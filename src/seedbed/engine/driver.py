@@ -257,10 +257,10 @@ def choose_stop(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int)
         stop = min(stop, floats(job[at.JOB_DOSE_TIMES])[patient * n_doses + following])
     for k in static(range(at.N_SWITCHES)):
         switch = reals(work)[at.SWITCH_SLOTS[k] * at.LANES + lane]
-        before = switch - max(abs(switch) * 2.0**-52, 1e-300)
+        before = switch - max(abs(switch) * at.CLOCK_GRAIN, 1e-300)
         if switch > now and before < stop:
             stop = max(before, now)
-            clock[at.SWITCH_TIME * at.LANES + lane] = switch + max(abs(switch) * 2.0**-52, 1e-300)
+            clock[at.SWITCH_TIME * at.LANES + lane] = switch + max(abs(switch) * at.CLOCK_GRAIN, 1e-300)
             flags[at.AT_SWITCH * at.LANES + lane] = 1
     clock[at.STOP * at.LANES + lane] = stop
 

@@ -204,7 +204,8 @@ def translate(
     templates = {k.__name__: _definition(k) for k in kernels if hasattr(k, "is_template")}
     kernels = [k for k in kernels if k.__name__ not in templates]
     signatures = {**known, **{kernel.__name__: signature(kernel) for kernel in kernels}}
-    return "\n".join(_Function(kernel, dict(constants), target, signatures, (templates, dict(renamed or {}))).text() for kernel in kernels)
+    others = templates, dict(renamed or {})
+    return "\n".join(_Function(kernel, dict(constants), target, signatures, others).text() for kernel in kernels)
 
 
 class _Function:

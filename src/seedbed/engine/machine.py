@@ -185,6 +185,7 @@ class _Writing:
             "N_SINGLE": len(self.reduced.single), "N_FATES": len(self.reduced.fates), "KINDS_FIRST": 0,
             "KINDS": tuple(r.kind for r in self.reduced.single), "ALWAYS_DENSE": bool(events or self.watched),
             "LARGEST_EXPONENT": 600.0 if self.target.real == "double" else 80.0,
+            "CLOCK_GRAIN": 2.0**-52 if self.target.real == "double" else 2.0**-22,
             "TIME_DEPENDENT": any(slope != self.graph.zero for slope in self.slopes),
             "SEEN": tuple(sorted(seen)), "KEPT": tuple(range(n)) if events else tuple(sorted(seen)),
             "MAX_EVENT_ROUNDS": MAX_EVENT_ROUNDS, "ASSIGNED": self._assignment_slots(),

@@ -26,6 +26,13 @@ def test_an_event_on_time_is_not_stepped_over():
     assert status["steps"] < 30
 
 
+@pytest.mark.parametrize("relation", [">", ">="])
+def test_single_precision_sees_the_clock(relation):
+    text = f"model m; x' = 0; x = 0; at (time {relation} 123.456): x = x + 1; end"
+    program = engine.compile_model(engine.read_model(text), float_type="float32")
+    assert program.start().advance(times=[0.0, 123.0, 124.0])[0, :, 0].tolist() == [0.0, 0.0, 1.0]
+
+
 def test_a_short_pulse_of_a_rate_is_not_stepped_over():
     found, _ = course("model m; x' = piecewise(1, (time > 300) && (time < 300.01), 0); x = 0; end", [0.0, 1000.0])
     assert found["x"][1] == pytest.approx(0.01, rel=1e-9)
@@ -44,10 +51,11 @@ def test_one_event_may_set_off_another():
 
 
 def test_events_without_end_are_reported():
-    text = "model m; x' = 1; x = 0; y' = 0; y = 0; at (x > 1): y = 1 - y, x = 0.5; at (y > 0.5): x = 2; end"
-    text += ""
-    _, status = course(text.replace("x = 0.5", "x = 0"), [0.0, 5.0])
-    assert status["code"] in (0, 4)
+    text = "model m; x' = 1; x = 0; y' = 0; y = 0; at (x > 1 && y < 0.5): y = 1; at (x > 1 && y > 0.5): y = 0; end"
+    _, status = course(text, [0.0, 5.0])
+    assert status["code"] == 4
+    assert status["reason"] == "events set each other off without end"
+    assert status["time"] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_a_dose_may_set_off_an_event():
