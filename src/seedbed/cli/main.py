@@ -10,7 +10,19 @@ from rich.console import Console
 
 from seedbed.errors import ContentError, SeedbedError
 
-COMMANDS = ("run", "report", "model", "simulate", "evidence", "check", "calibrate", "design", "forecast")
+COMMANDS = (
+    "run",
+    "report",
+    "model",
+    "simulate",
+    "verify",
+    "bench",
+    "evidence",
+    "check",
+    "calibrate",
+    "design",
+    "forecast",
+)
 
 
 def application() -> typer.Typer:

@@ -8,8 +8,11 @@ add one, write such a function and list it in `PEERS`; see ``benchmarks/README.m
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,10 +118,25 @@ def run_roadrunner(problem: Problem, tolerance: float, n: int) -> tuple[Array, f
             runner[name] = value
         runner.reset()
         try:
-            _roadrunner_course(runner, problem, patient, observed[patient])
+            with _quiet():
+                _roadrunner_course(runner, problem, patient, observed[patient])
         except RuntimeError:
             observed[patient] = np.nan
     return observed, time.process_time() - started
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send what a C library prints to nowhere: CVODE warns thousands of times about its first step after a dose."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    sys.stdout.flush()
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _roadrunner_course(runner: object, problem: Problem, patient: int, observed: Array) -> None:
