@@ -1,0 +1,138 @@
+"""Choose between options: which is best and how sure that is, which are dominated, whether the data said so.
+
+Every function takes one number per subject and option, of the same subjects in all options, so that comparisons are
+paired. Where subjects take parameter sets, the spread between sets is told from the spread between patients first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+DRAWS = 4000
+MOVED_SD, NARROWED_TO = 0.5, 0.8
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    r"""What is known of the mean of each option under each parameter set, as normal distributions.
+
+    Attributes
+    ----------
+    mean : (sets, options) posterior means :math:`E(\theta_s)`
+    covariance : (sets, options, options) posterior covariances
+    """
+
+    mean: Floats
+    covariance: Floats
+
+    def draws(self, n: int, seed: int) -> Floats:
+        """Return (n, options) draws of the options' means, the sets in turn."""
+        generator = np.random.default_rng(seed)
+        which = np.arange(n) % len(self.mean)
+        roots = np.array([_root(item) for item in self.covariance])
+        noise = generator.standard_normal((n, self.mean.shape[1]))
+        return self.mean[which] + np.einsum("nij,nj->ni", roots[which], noise)
+
+
+def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
+    r"""Return what subjects tell about the options' means under each parameter set (empirical Bayes).
+
+    Parameters
+    ----------
+    values : (n, options) a number per subject and option
+    sets : (n,) the parameter set of each subject
+
+    Notes
+    -----
+    Means of a set's subjects are :math:`m_s\sim N(\theta_s,\Sigma/n_s)` with :math:`\theta_s\sim N(\mu,T)`;
+    :math:`\Sigma` is pooled within sets, :math:`T` is the variance between sets less the sampling error, cut at zero.
+    With one set :math:`T=0` and only Monte Carlo error is left.
+    """
+    values, sets = np.asarray(values, dtype=float), np.asarray(sets)
+    names = np.unique(sets)
+    sizes = np.array([(sets == name).sum() for name in names], dtype=float)
+    means = np.array([values[sets == name].mean(axis=0) for name in names])
+    left = values - means[np.searchsorted(names, sets)]
+    sampling = left.T @ left / max(len(values) - len(names), 1)
+    if len(names) == 1:
+        return Knowledge(means, sampling[None] / sizes[0])
+    center = means.mean(axis=0)
+    observed = np.cov(means, rowvar=False).reshape(len(center), len(center))
+    between = _psd(observed - sampling * np.mean(1.0 / sizes))
+    of_center = observed / len(names)
+    posterior_means, covariances = [], []
+    for mean, size in zip(means, sizes, strict=True):
+        gain = between @ np.linalg.pinv(between + sampling / size, hermitian=True)
+        rest = np.eye(len(center)) - gain
+        posterior_means.append(center + gain @ (mean - center))
+        covariances.append(_psd(between - gain @ between) + rest @ of_center @ rest.T)
+    return Knowledge(np.array(posterior_means), np.array(covariances))
+
+
+def probability_best(known: Knowledge, sign: int, *, seed: int = 1, n: int = DRAWS) -> Floats:
+    """Return the probability that each option is the best of all, ties shared evenly, (options,).
+
+    Parameters
+    ----------
+    sign : 1 where more is better, -1 where less is
+    """
+    draws = known.draws(n, seed) * sign
+    leading = draws >= draws.max(axis=1, keepdims=True) - 1e-12
+    return (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0)
+
+
+def probability_better(known: Knowledge, option: int, other: int, sign: int, *, seed: int = 1, n: int = DRAWS) -> float:
+    """Return the probability that one option is better than another, ties counted half."""
+    difference = (known.draws(n, seed)[:, option] - known.draws(n, seed)[:, other]) * sign
+    return float((difference > 1e-12).mean() + 0.5 * (np.abs(difference) <= 1e-12).mean())
+
+
+def on_front(benefit: ArrayLike, harm: ArrayLike) -> NDArray[np.bool_]:
+    """Return which options no other dominates: none has at least as much benefit with no more harm, and differs.
+
+    Parameters
+    ----------
+    benefit, harm : (..., options)
+    """
+    benefit, harm = np.asarray(benefit, dtype=float), np.asarray(harm, dtype=float)
+    more = benefit[..., None, :] >= benefit[..., :, None]
+    safer = harm[..., None, :] <= harm[..., :, None]
+    differs = (benefit[..., None, :] > benefit[..., :, None]) | (harm[..., None, :] < harm[..., :, None])
+    return ~(more & safer & differs).any(axis=-1)
+
+
+def probability_on_front(values: tuple[Knowledge, Knowledge], signs: tuple[int, int], *, n: int = DRAWS) -> Floats:
+    """Return the probability that each option is on the Pareto front of benefit and harm, (options,).
+
+    Parameters
+    ----------
+    values : of benefit and of harm
+    signs : 1 where more of it is better, -1 where less is
+    """
+    draws = [known.draws(n, seed) * sign for known, sign, seed in zip(values, signs, (1, 2), strict=True)]
+    return on_front(draws[0], -draws[1]).mean(axis=0)
+
+
+def informed(prior: tuple[float, float], posterior: tuple[float, float]) -> bool:
+    """Tell whether the data moved an answer: its mean by half a prior deviation, or its spread to below 80 %.
+
+    Parameters
+    ----------
+    prior, posterior : (mean, standard deviation) of the answer
+    """
+    spread = max(prior[1], 1e-12)
+    return abs(posterior[0] - prior[0]) > MOVED_SD * spread or posterior[1] < NARROWED_TO * spread
+
+
+def _psd(matrix: Floats) -> Floats:
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def _root(matrix: Floats) -> Floats:
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
