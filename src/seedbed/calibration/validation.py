@@ -221,6 +221,8 @@ def score_row(row: Row, predictive: Predictive) -> dict[str, float | bool]:
         "median": float(np.nanmedian(predictive.with_sampling)),
         "lower": lower,
         "upper": upper,
+        "parameters_lower": steps[0][0],
+        "parameters_upper": steps[0][1],
         "width_parameters": widths[0],
         "width_study": max(0.0, widths[1] - widths[0]),
         "width_sampling": max(0.0, widths[2] - widths[1]),
@@ -291,7 +293,7 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
     """
     records = []
     for use, group in table.groupby("use", sort=False):
-        for rival in ("meta", "null"):
+        for rival, name in (("meta", "meta_analysis"), ("null", "null_world")):
             if f"{rival}_score" not in group:
                 continue
             both = group.dropna(subset=["score", f"{rival}_score"])
@@ -301,7 +303,7 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
             records.append(
                 {
                     "use": use,
-                    "rival": rival,
+                    "rival": name,
                     "rows": len(group),
                     "studies": group["study"].nunique(),
                     "hits": int(group["hit"].sum()),

@@ -162,16 +162,12 @@ def _identity(row: Row) -> dict[str, object]:
     }
 
 
-def _scores(job: Job, terms: Terms, members: MemberTerms, rows: list[Row]) -> dict[str, dict[str, object]]:
+def _scores(job: Job, terms: Terms, members: MemberTerms, rows: list[Row]) -> dict[str, dict[str, float | bool]]:
     links = np.column_stack(
         [parameter_part(t.kind, members.estimate[:, i], members.weight[:, i]) for i, t in enumerate(terms.items)]
     )
     predictive = predict_arm(terms, links, between_study(job, terms), rows, job.seed)
-    scores: dict[str, dict[str, object]] = {}
-    for row in rows:
-        low, high = predictive[row.id].interval(predictive[row.id].parameters)
-        scores[row.id] = {**score_row(row, predictive[row.id]), "parameters_lower": low, "parameters_upper": high}
-    return scores
+    return {row.id: score_row(row, predictive[row.id]) for row in rows}
 
 
 def between_study(job: Job, terms: Terms) -> dict[str, Floats]:

@@ -96,7 +96,7 @@ def _totals(totals: pd.DataFrame) -> Table:
     for row in totals.itertuples():
         table.add_row(
             "single therapies" if row.use == "fit" else "stem cells + CAR-T",
-            "meta-analysis" if row.rival == "meta" else "null world",
+            str(row.rival).replace("_", " "),
             f"{row.compared} of {row.rows}, {row.studies} studies",
             f"{row.hits} ({row.coverage:.0%})",
             f"{row.score:.3f}",

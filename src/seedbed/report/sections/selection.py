@@ -48,9 +48,9 @@ def selection(setting: Setting) -> Section | None:
 
 
 def compared(setting: Setting) -> tuple[str, str] | None:
-    """Return the two arms of the emulated study that took different patients, the combined one first."""
+    """Return the two arms that took different patients, the combined one first: of an emulated study, or of two."""
     run = setting.run
-    emulated = (run.protocol.get("emulates") or {}).get("arms", {})
+    emulated = (run.protocol.get("emulates") or {}).get("arms", run.arms)
     arms = [arm for arm in run.arms if arm in emulated]
     if len(arms) != 2 or run.endpoints["subject"].nunique() < LEAST_SUBJECTS:
         return None
