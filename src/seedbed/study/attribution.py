@@ -299,9 +299,7 @@ class _Case:
         wide = self.table.pivot(index="subject", columns="arm", values=self.outcome)
         subjects = wide[list(dict.fromkeys(arms))].dropna().index
         players = tuple(self.mechanisms.mechanisms)
-        found = shapley(
-            players, lambda acting: self._difference(_coalition(self.mechanisms, acting), subjects, wide)
-        )
+        found = shapley(players, lambda acting: self._difference(_coalition(self.mechanisms, acting), subjects, wide))
         yield {"kind": "total", "part": "total", **self._estimate(found.total, subjects)}
         yield from self._mechanism_rows(players, found, subjects)
         before = found.none

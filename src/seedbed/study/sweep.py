@@ -282,9 +282,7 @@ def _design_problems(plan: Plan, document: Document) -> Iterator[Problem]:
         yield document.problem(what, ("factors",), expected=expected, cure=cure)
 
 
-def _absent(
-    plan: Plan, options: Mapping[str, Mapping[str, Value]], side: str, document: Document
-) -> Iterator[Problem]:
+def _absent(plan: Plan, options: Mapping[str, Mapping[str, Value]], side: str, document: Document) -> Iterator[Problem]:
     wanted = getattr(plan.compare, side)
     first = next(iter(options.values()))
     for name in wanted:
@@ -375,9 +373,7 @@ def sweep(
 
 
 def _options_table(study: Study) -> pd.DataFrame:
-    rows = [
-        {"option": name, "arm": study.derived.arm_of[name], **values} for name, values in study.options.items()
-    ]
+    rows = [{"option": name, "arm": study.derived.arm_of[name], **values} for name, values in study.options.items()]
     return pd.DataFrame(rows)
 
 

@@ -107,9 +107,7 @@ def replace_progress(setup: Setup, world: World, n_arms: int, tell: Callable[[st
     return replace(setup, progress=count)
 
 
-def worlds_of(
-    model: str, structures: Sequence[str] = (), knowledge: Sequence[str] | None = None
-) -> list[World]:
+def worlds_of(model: str, structures: Sequence[str] = (), knowledge: Sequence[str] | None = None) -> list[World]:
     """Return the worlds of a study: what is believed of the parameters, then the rival structures.
 
     Parameters

@@ -1,0 +1,180 @@
+"""Charts of a sweep: response along a factor, benefit against harm, probability of being best, two options compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import altair as alt
+import pandas as pd
+
+from seedbed.report import theme
+from seedbed.report.catalogue import Catalogue
+
+WORLD_COLORS = ("#0072b2", "#8a939c", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
+
+
+def _worlds(table: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, alt.Color]:
+    """Return the table with names of worlds, and their color in the order of `names`."""
+    shown = [name for world, name in names.items() if world in set(table["world"])]
+    colors = [WORLD_COLORS[k % len(WORLD_COLORS)] for k, world in enumerate(names) if world in set(table["world"])]
+    color = alt.Color("world_name:N", title=None, scale=alt.Scale(domain=shown, range=colors))
+    return table.assign(world_name=table["world"].map(names)), color
+
+
+def along(
+    points: pd.DataFrame,
+    curve: pd.DataFrame,
+    t: Catalogue,
+    *,
+    worlds: Mapping[str, str],
+    axis: str,
+    unit: str,
+    label: str,
+    description: str = "",
+) -> alt.LayerChart:
+    """Draw an outcome along a number: the options' means with intervals, and the fitted response as a band.
+
+    Parameters
+    ----------
+    points : ``world``, ``value``, ``estimate``, ``lower``, ``upper``
+    curve : of the first world, the same columns; may be empty
+    axis, label : titles of the factor and of the outcome
+    unit : of the outcome
+    """
+    form = ".0%" if unit == "1" else ""
+    named, color = _worlds(points, worlds)
+    x = alt.X("value:Q", title=axis, axis=alt.Axis(grid=False), scale=alt.Scale(padding=12, nice=False))
+    y = alt.Y("estimate:Q", title=label, axis=alt.Axis(format=form, tickCount=5, titleLimit=230))
+    base = alt.Chart(named).encode(x=x, color=color)
+    tooltip = [alt.Tooltip("world_name:N", title=t("sweep.world")), alt.Tooltip("value:Q", title=axis)]
+    tooltip += [
+        alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".1%" if form else ".2f")
+        for key in ("estimate", "lower", "upper")
+    ]
+    first = alt.datum.world == next(iter(worlds))
+    error = base.transform_filter(first).mark_rule(strokeWidth=1.4).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    line = base.mark_line(strokeWidth=1.8).encode(y=y)
+    dots = base.mark_point(filled=True, size=45).encode(y=y, tooltip=tooltip)
+    layers = [line, error, dots]
+    if len(curve):
+        band = alt.Chart(curve).mark_area(opacity=0.14, color=WORLD_COLORS[0])
+        layers.insert(0, band.encode(x=x, y=alt.Y("lower:Q", title=None), y2="upper:Q"))
+    chart = alt.layer(*layers).properties(width=560, height=210)
+    return theme.finish(chart, t, description=description)
+
+
+def levels(
+    points: pd.DataFrame, t: Catalogue, *, worlds: Mapping[str, str], unit: str, label: str, description: str = ""
+) -> alt.FacetChart:
+    """Draw an outcome by option: the means with intervals, a point a world.
+
+    Parameters
+    ----------
+    points : ``world``, ``option_name``, ``estimate``, ``lower``, ``upper``
+    """
+    named, color = _worlds(points, worlds)
+    order = list(dict.fromkeys(named["option_name"]))
+    y = alt.Y("option_name:N", sort=order, title=None, axis=alt.Axis(labelLimit=300, ticks=False))
+    offset = alt.YOffset("world_name:N", sort=list(worlds.values()))
+    x = alt.X("estimate:Q", title=label, axis=alt.Axis(format=".0%" if unit == "1" else "", tickCount=6))
+    base = alt.Chart(named).encode(y=y, yOffset=offset, color=color)
+    tooltip = [
+        alt.Tooltip("world_name:N", title=t("sweep.world")),
+        alt.Tooltip("option_name:N", title=t("sweep.option")),
+    ]
+    tooltip += [
+        alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".3f") for key in ("estimate", "lower", "upper")
+    ]
+    error = base.mark_rule(strokeWidth=1.4).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    dots = base.mark_point(filled=True, size=45).encode(x=x, tooltip=tooltip)
+    chart = alt.layer(error, dots).properties(width=430, height=alt.Step(11))
+    return theme.finish(chart, t, description=description)
+
+
+def pareto(
+    table: pd.DataFrame, t: Catalogue, *, titles: tuple[str, str], shares: tuple[bool, bool], description: str = ""
+) -> alt.LayerChart:
+    """Draw benefit against harm, an option a point with its intervals; the front is joined.
+
+    Parameters
+    ----------
+    table : ``option_name``, ``on_front``, and ``benefit`` and ``harm`` each with ``_lower`` and ``_upper``
+    titles, shares : names of benefit and harm, and whether each is a share
+    """
+    forms = [".0%" if share else "" for share in shares]
+    x = alt.X("harm:Q", title=titles[1], axis=alt.Axis(format=forms[1]), scale=alt.Scale(zero=False, padding=16))
+    y = alt.Y("benefit:Q", title=titles[0], axis=alt.Axis(format=forms[0]), scale=alt.Scale(zero=False, padding=16))
+    base = alt.Chart(table)
+    faint = {"color": theme.RULE, "strokeWidth": 1.2}
+    bars = [
+        base.mark_rule(**faint).encode(x=x, y=alt.Y("benefit_lower:Q", title=None), y2="benefit_upper:Q"),
+        base.mark_rule(**faint).encode(y=y, x=alt.X("harm_lower:Q", title=None), x2="harm_upper:Q"),
+    ]
+    front = base.transform_filter("datum.on_front").mark_line(color=theme.HIT, strokeDash=[4, 3])
+    fill = alt.condition("datum.on_front", alt.value(theme.HIT), alt.value(theme.MUTED))
+    tooltip = [alt.Tooltip("option_name:N", title=t("sweep.option"))]
+    tooltip += [alt.Tooltip(f"{key}:Q", title=title) for key, title in zip(("benefit", "harm"), titles, strict=True)]
+    dots = base.mark_point(filled=True, size=80, opacity=1).encode(x=x, y=y, color=fill, tooltip=tooltip)
+    text = base.mark_text(align="left", dx=7, dy=-7, fontSize=11).encode(x=x, y=y, text="option_name:N")
+    line = front.encode(x=x, y=y, order="harm:Q")
+    chart = alt.layer(*bars, line, dots, text).properties(width=560, height=330)
+    return theme.finish(chart, t, description=description)
+
+
+def best(table: pd.DataFrame, t: Catalogue, *, worlds: Mapping[str, str], description: str = "") -> alt.Chart:
+    """Draw the probability that each option is best, a row an option, a block an outcome, a color a world.
+
+    Parameters
+    ----------
+    table : ``world``, ``outcome_name``, ``option_name``, ``probability``
+    """
+    named, color = _worlds(table, worlds)
+    order = list(dict.fromkeys(named["option_name"]))
+    chart = (
+        alt.Chart(named)
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "probability:Q",
+                title=t("sweep.probability_best"),
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format="%", tickCount=3),
+            ),
+            y=alt.Y("option_name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False)),
+            yOffset=alt.YOffset("world_name:N", sort=list(worlds.values())),
+            color=color,
+            tooltip=[
+                alt.Tooltip("option_name:N", title=t("sweep.option")),
+                alt.Tooltip("world_name:N", title=t("sweep.world")),
+                alt.Tooltip("probability:Q", title=t("sweep.probability_best"), format=".0%"),
+            ],
+        )
+        .properties(width=200, height=alt.Step(7))
+        .facet(
+            facet=alt.Facet("outcome_name:N", title=None, sort=list(dict.fromkeys(table["outcome_name"]))), columns=2
+        )
+    )
+    return theme.finish(chart, t, description=description)
+
+
+def compared(table: pd.DataFrame, t: Catalogue, *, worlds: Mapping[str, str], description: str = "") -> alt.FacetChart:
+    """Draw the difference between two options in every world, a block an outcome on its own scale.
+
+    Parameters
+    ----------
+    table : ``world``, ``outcome_name``, ``estimate``, ``lower``, ``upper``, in the units of the axis
+    """
+    named, color = _worlds(table, worlds)
+    y = alt.Y("world_name:N", sort=list(worlds.values()), title=None, axis=alt.Axis(labelLimit=300, ticks=False))
+    x = alt.X("estimate:Q", title=t("sweep.difference"), axis=alt.Axis(tickCount=5))
+    base = alt.Chart().encode(y=y, color=color)
+    tooltip = [
+        alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".2f") for key in ("estimate", "lower", "upper")
+    ]
+    error = base.mark_rule(strokeWidth=1.8).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    dots = base.mark_point(filled=True, size=60).encode(x=x, tooltip=tooltip)
+    zero = alt.Chart().mark_rule(color=theme.INK, strokeDash=[3, 3]).encode(x=alt.datum(0.0))
+    layers = alt.layer(zero, error, dots).properties(width=220, height=alt.Step(18))
+    facet = alt.Facet("outcome_name:N", title=None, sort=list(dict.fromkeys(table["outcome_name"])))
+    chart = layers.facet(data=named, facet=facet, columns=2).resolve_scale(x="independent")
+    return theme.finish(chart, t, description=description)
