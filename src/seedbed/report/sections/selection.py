@@ -52,7 +52,8 @@ def compared(setting: Setting) -> tuple[str, str] | None:
     run = setting.run
     emulated = (run.protocol.get("emulates") or {}).get("arms", run.arms)
     arms = [arm for arm in run.arms if arm in emulated]
-    if len(arms) != 2 or run.endpoints["subject"].nunique() < LEAST_SUBJECTS:
+    few = run.endpoints["subject"].nunique() < LEAST_SUBJECTS
+    if len(arms) != 2 or few or "selected" not in run.endpoints:
         return None
     first, second = sorted(arms, key=lambda arm: not setting.combines(arm))
     chosen = [run.arm(arm).set_index("subject")["selected"].astype(bool) for arm in (first, second)]
