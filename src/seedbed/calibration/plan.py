@@ -82,10 +82,18 @@ class PlanArm(Content):
 
 
 class Update(Content):
-    """A second ensemble: arms kept for prediction that are fitted after the freeze of the first one."""
+    """A second ensemble: arms kept for prediction that are fitted after the freeze of the first one.
+
+    Attributes
+    ----------
+    ensemble : the frozen ensemble; everything that the plan does not say itself is taken from its plan
+    frozen_hash : hash of its sets, as its provenance and the changelog have it
+    fit : the predicted arms that are fitted now
+    """
 
     ensemble: str
     frozen_hash: str
+    fit: tuple[str, ...] = ()
 
 
 class Plan(Content):
@@ -172,9 +180,9 @@ def read(name_or_path: str | Path, surroundings: Surroundings) -> Checked:
     ContentError
         Lists every problem with its line.
     """
-    path = library.find("plans", name_or_path)
-    document = load(path)
-    plan, problems = parse_leniently(document, Plan)
+    document, problems = with_base(load(library.find("plans", name_or_path)))
+    plan, slips = parse_leniently(document, Plan)
+    problems = [*problems, *slips]
     if plan is None:
         raise ContentError(problems)
     readings = Readings.load(plan.readings)
@@ -183,6 +191,30 @@ def read(name_or_path: str | Path, surroundings: Surroundings) -> Checked:
         raise ContentError(problems)
     rows = {name: chosen_rows(arm, surroundings, readings) for name, arm in plan.arms.items()}
     return Checked(plan, rows, readings)
+
+
+def with_base(document: Document) -> tuple[Document, list[Problem]]:
+    """Return a plan that updates a frozen ensemble with all that it takes from the frozen one's plan, and problems."""
+    own = document.data if isinstance(document.data, dict) else {}
+    update = own.get("updates")
+    if not isinstance(update, dict) or "ensemble" not in update or "parameters" in own:
+        return document, []
+    frozen = load(library.find("ensembles", update["ensemble"])).data
+    base = load(library.find("plans", frozen["plan"])).data
+    arms = {name: dict(arm) for name, arm in base["arms"].items()}
+    problems = []
+    for position, name in enumerate(update.get("fit", ())):
+        keys = ("updates", "fit", position)
+        if name in arms:
+            arms[name]["use"] = "fit"
+        else:
+            problems.append(_at(document, unknown(f"arm of {frozen['plan']}", name, list(arms)), keys))
+    if update.get("frozen_hash") != frozen["hashes"]["sets"]:
+        what = f'frozen_hash is not that of "{update["ensemble"]}"'
+        expected = frozen["hashes"]["sets"]
+        problems.append(document.problem(what, ("updates", "frozen_hash"), expected=expected, cure="freeze it first"))
+    data = {**base, "default": False, **own, "arms": arms}
+    return Document(document.path, document.text, data), problems
 
 
 def chosen_rows(arm: PlanArm, around: Surroundings, readings: Readings) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from seedbed import evidence, library
-from seedbed.calibration.plan import Checked, Surroundings, read
+from seedbed.calibration.plan import Checked, Surroundings, read, with_base
 from seedbed.calibration.readings import ROW_COLUMNS
 from seedbed.documents import load
 from seedbed.model import read_model
@@ -28,7 +28,7 @@ def read_plan(name_or_path: str | Path) -> Checked:
     ContentError
         Lists every problem with its line.
     """
-    data = load(library.find("plans", name_or_path)).data
+    data = with_base(load(library.find("plans", name_or_path)))[0].data
     model = data.get("model") if isinstance(data, dict) else None
     return read(name_or_path, surroundings(model if model in library.names("models") else "asct_cart"))
 

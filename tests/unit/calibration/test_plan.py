@@ -121,6 +121,41 @@ def test_an_update_of_a_frozen_ensemble_may_fit_it(tmp_path):
     assert "predict_cao" in read_plan(path).arms("fit")
 
 
+@pytest.fixture
+def frozen(tmp_path, monkeypatch):
+    """Put a frozen ensemble of the small plan, with one arm kept for prediction, before the library."""
+    for kind in ("plans", "ensembles"):
+        (tmp_path / kind).mkdir()
+    plan = SMALL.replace("id: calibrate_small", "id: calibrate_base")
+    arm = FULL[FULL.index("  predict_cao:") : FULL.index("  predict_wei_tp53:")]
+    plan = plan.replace("between_study: {", arm + "between_study: {survival: 0.3, ")
+    (tmp_path / "plans" / "calibrate_base.yaml").write_text(plan, encoding="utf-8")
+    (tmp_path / "ensembles" / "base.yaml").write_text("plan: calibrate_base\nmodel: asct_cart\nhashes: {sets: abc}\n")
+    monkeypatch.setenv(library.VARIABLE, str(tmp_path))
+    return tmp_path / "update.yaml"
+
+
+UPDATE = """id: calibrate_updated
+title: {en: updated, zh: 更新}
+updates: {ensemble: base, frozen_hash: abc, fit: [predict_cao]}
+"""
+
+
+def test_an_update_takes_everything_else_from_the_frozen_plan(frozen):
+    frozen.write_text(UPDATE, encoding="utf-8")
+    checked = read_plan(frozen)
+    assert "predict_cao" in checked.arms("fit")
+    assert len(checked.plan.parameters) == 6
+    assert checked.plan.id == "calibrate_updated"
+
+
+def test_an_update_of_another_freeze_is_refused(frozen, tmp_path):
+    spoiled = UPDATE.replace("abc", "xyz").replace("[predict_cao]", "[predict_coa]")
+    found = problems(tmp_path, spoiled)
+    assert re.search(r'line 3  frozen_hash is not that of "base"; expected abc', found)
+    assert re.search(r'unknown arm of calibrate_base "predict_coa".*did you mean "predict_cao"', found)
+
+
 def test_the_same_patients_are_not_fitted_twice(tmp_path):
     again = SMALL[SMALL.index("  tisa_cel_juliet:") : SMALL.index("  graft_pbsct_91:")]
     spoiled = SMALL.replace("  graft_pbsct_91:", again.replace("tisa_cel_juliet", "again") + "  graft_pbsct_91:")
