@@ -107,8 +107,8 @@ def pareto(
     base = alt.Chart(table)
     faint = {"color": theme.RULE, "strokeWidth": 1.2}
     bars = [
-        base.mark_rule(**faint).encode(x=x, y=alt.Y("benefit_lower:Q", title=None), y2="benefit_upper:Q"),
-        base.mark_rule(**faint).encode(y=y, x=alt.X("harm_lower:Q", title=None), x2="harm_upper:Q"),
+        base.mark_rule(**faint).encode(x=x, y=alt.Y("benefit_lower:Q", title=titles[0]), y2="benefit_upper:Q"),
+        base.mark_rule(**faint).encode(y=y, x=alt.X("harm_lower:Q", title=titles[1]), x2="harm_upper:Q"),
     ]
     front = base.transform_filter("datum.on_front").mark_line(color=theme.HIT, strokeDash=[4, 3])
     fill = alt.condition("datum.on_front", alt.value(theme.HIT), alt.value(theme.MUTED))

@@ -17,6 +17,9 @@ from seedbed.report.study_words import between, in_language, shown, world_name
 from seedbed.study.outcomes import Outcome
 from seedbed.study.sweep import Plan, Sweep
 
+ALIKE = 0.03
+"""Options whose probabilities of being best differ by less are called equally good."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -125,6 +128,8 @@ def _best_sentence(setting: Setting, name: str) -> str:
     t, found = setting.t, setting.found
     rows = found.best[(found.best["world"] == setting.main) & (found.best["outcome"] == name)]
     top = rows.sort_values("probability", ascending=False).iloc[0]
+    if top["probability"] - rows["probability"].min() < ALIKE:
+        return t("sweep.all_alike", outcome=setting.title(name))
     prior = found.best[(found.best["world"] == "prior") & (found.best["outcome"] == name)].set_index("option")
     values = {
         "outcome": setting.title(name),

@@ -81,14 +81,15 @@ def probability_best(known: Knowledge, sign: int, *, seed: int = 1, n: int = DRA
     sign : 1 where more is better, -1 where less is
     """
     draws = known.draws(n, seed) * sign
-    leading = draws >= draws.max(axis=1, keepdims=True) - 1e-12
+    leading = draws >= draws.max(axis=1, keepdims=True) - _tie(draws)
     return (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0)
 
 
 def probability_better(known: Knowledge, option: int, other: int, sign: int, *, seed: int = 1, n: int = DRAWS) -> float:
     """Return the probability that one option is better than another, ties counted half."""
-    difference = (known.draws(n, seed)[:, option] - known.draws(n, seed)[:, other]) * sign
-    return float((difference > 1e-12).mean() + 0.5 * (np.abs(difference) <= 1e-12).mean())
+    draws = known.draws(n, seed)
+    difference, tie = (draws[:, option] - draws[:, other]) * sign, _tie(draws)
+    return float((difference > tie).mean() + 0.5 * (np.abs(difference) <= tie).mean())
 
 
 def on_front(benefit: ArrayLike, harm: ArrayLike) -> NDArray[np.bool_]:
@@ -126,6 +127,11 @@ def informed(prior: tuple[float, float], posterior: tuple[float, float]) -> bool
     """
     spread = max(prior[1], 1e-12)
     return abs(posterior[0] - prior[0]) > MOVED_SD * spread or posterior[1] < NARROWED_TO * spread
+
+
+def _tie(draws: Floats) -> float:
+    """Return the difference below which two means are equal: far below their spread, above rounding."""
+    return 1e-6 * float(draws.std()) + 1e-12
 
 
 def _psd(matrix: Floats) -> Floats:

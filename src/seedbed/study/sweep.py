@@ -117,6 +117,7 @@ class Plan(Content):
     ----------
     arm : of the protocol, which the factors change
     elements : further elements that levels may add
+    base : a change of the arm that all options share
     design : ``grid``, all combinations, or a Latin hypercube
     benefit, harm : the two outcomes that are weighed
     structures : rival structures of ``library/structures`` that the sweep is repeated in
@@ -135,6 +136,7 @@ class Plan(Content):
     prior_sets: Annotated[int, Field(ge=2)] = 25
     factors: Annotated[dict[str, Factor], Field(min_length=1)]
     elements: dict[str, Element] = Field(default_factory=dict)
+    base: Change = Change()
     design: Literal["grid"] | LatinHypercube = "grid"
     outcomes: Annotated[tuple[str, ...], Field(min_length=1)]
     benefit: str
@@ -314,7 +316,7 @@ def _option_name(plan: Plan, values: Mapping[str, Value]) -> str:
 
 
 def _variant(plan: Plan, name: str, values: Mapping[str, Value]) -> Variant:
-    change = Change()
+    change = plan.base
     for factor, value in values.items():
         change = change.merged(plan.factors[factor].change(value))
     return Variant(name, Words(en=name, zh=name), plan.arm, change, ("factors", next(iter(values))))
@@ -387,7 +389,7 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
         subjects, values = outcomes.cube(table, arms, name)
         sets = member.loc[subjects].to_numpy()
         known[name] = decision.knowledge(values, sets)
-        response = [worlds.estimate_mean(values[:, k], sets) for k in range(len(arms))]
+        response = [_within(outcome, worlds.estimate_mean(values[:, k], sets)) for k in range(len(arms))]
         rows["response"] += [{"outcome": name, "option": o, **r} for o, r in zip(study.ids, response, strict=True)]
         rows["differences"] += _differences(study, name, values, sets)
         chances = decision.probability_best(known[name], outcome.sign)
@@ -396,10 +398,21 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
             for o, p in zip(study.ids, chances, strict=True)
         ]
         rows["comparison"] += _compared(study, name, values, sets, known[name])
-        surfaces.append(_surface(study, response).assign(outcome=name))
+        curves = _surface(study, response)
+        curves[["lower", "upper"]] = curves[["lower", "upper"]].clip(
+            *((0.0, 1.0) if outcome.is_share else (None, None))
+        )
+        surfaces.append(curves.assign(outcome=name))
     rows["best"] += _front(study, known)
     made = {name: pd.DataFrame(found) for name, found in rows.items()}
     return {**made, "surfaces": pd.concat(surfaces, ignore_index=True)}
+
+
+def _within(outcome: outcomes.Outcome, row: dict[str, float]) -> dict[str, float]:
+    """Return an estimate whose interval stays where a share can be."""
+    if not outcome.is_share:
+        return row
+    return {**row, "lower": max(row["lower"], 0.0), "upper": min(row["upper"], 1.0)}
 
 
 def _differences(study: Study, name: str, values: np.ndarray, sets: np.ndarray) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,164 @@
+"""Sweeps: a tiny one from end to end, designs, decisions on known numbers, and spoiled plans."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbed import library
+from seedbed.errors import ContentError
+from seedbed.study import decision, surface, worlds
+from seedbed.study import sweep as study
+from seedbed.study.sweep import Plan, design_points
+
+PLANS = [name for name in library.names("plans") if name.startswith("sweep_")]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_plan_of_the_library_reads_and_its_options_are_possible(name):
+    found = study.read_study(name)
+    assert found.plan.id == name
+    assert len(found.derived.protocol.arms) == len(found.options)
+    assert {world.id for world in found.worlds} >= {"prior", *found.plan.structures}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    text = library.path("plans/sweep_infusion_day_tp53.yaml").read_text(encoding="utf-8")
+    text = text.replace("[-1, 0, 2, 4, 7, 10, 14, 21]", "[2, 14]").replace("[pfs_2y, cure, crs_3", "[crs_3, cart_peak")
+    text = text.replace("benefit: pfs_2y", "benefit: cart_peak").replace(
+        "icans_3, neutropenic_days, cart_peak]", "icans_3]"
+    )
+    file = folder / "mine.yaml"
+    file.write_text(text.replace("structures: [no_sink, antigen_free_expansion]", ""), encoding="utf-8")
+    options = {"follow_up_days": 75.0, "subjects": 50, "prior_sets": 5, "workers": 1}
+    found = study.sweep(file, folder=folder / "study", knowledge=("prior",), **options)
+    found.write(folder / "study")
+    return found, folder / "study"
+
+
+def test_later_cells_find_less_antigen_and_expand_less(small):
+    row = small[0].comparison.set_index("outcome").loc["cart_peak"]
+    assert (row["option"], row["against"]) == ("day 2", "day 14")
+    assert row["estimate"] > 0.3
+    assert row["probability_better"] > 0.95
+    assert row["parameter_sd"] >= 0
+
+
+def test_probabilities_of_being_best_add_up_to_one(small):
+    best = small[0].best
+    sums = best[best["outcome"] != "front"].groupby("outcome")["probability"].sum()
+    np.testing.assert_allclose(sums, 1.0)
+    assert best.loc[best["outcome"] == "front", "on_front"].any()
+
+
+def test_the_prior_is_written_beside_the_study_and_used(small):
+    found, folder = small
+    sets = pd.read_csv(next(folder.glob("prior_*.csv")))
+    assert len(sets) == 5
+    assert (folder / "sweep.json").exists()
+    assert pd.read_parquet(folder / "response.parquet").equals(found.response)
+    subjects = pd.read_parquet(folder / "worlds" / "prior" / "subjects.parquet")
+    assert subjects["parameter_set"].nunique() == 5
+
+
+def plan_of(**changes):
+    data = {
+        "kind": "sweep", "id": "x", "title": {"en": "x", "zh": "x"}, "question": {"en": "x", "zh": "x"},
+        "protocol": "infusion_day_lbcl_tp53", "arm": "day_2", "outcomes": ["crs_3", "pfs_2y"], "benefit": "pfs_2y",
+        "harm": "crs_3",
+        "factors": {
+            "day": {"title": {"en": "d", "zh": "d"}, "set": ["cart.day"], "lower": 0, "upper": 20, "whole": True},
+            "dose": {"title": {"en": "d", "zh": "d"}, "set": ["cart.dose"], "lower": 1e6, "upper": 2e6},
+        },
+    }  # fmt: skip
+    return Plan.model_validate(data | changes)
+
+
+def test_a_latin_hypercube_spreads_each_factor_evenly():
+    points = pd.DataFrame(design_points(plan_of(design={"points": 10})))
+    assert len(points) == 10
+    assert (np.sort(np.floor((points["dose"] - 1e6) / 1e5)) == np.arange(10)).all()
+    assert (points["day"] % 1 == 0).all()
+    assert points.equals(pd.DataFrame(design_points(plan_of(design={"points": 10}))))
+
+
+def test_probability_best_knows_the_better_option_and_shares_ties():
+    generator = np.random.default_rng(1)
+    luck = generator.normal(size=(400, 1))
+    values = np.hstack([luck, luck + 0.2 + 0.1 * generator.normal(size=(400, 1)), luck])
+    known = decision.knowledge(values, np.zeros(400))
+    np.testing.assert_allclose(decision.probability_best(known, 1), [0, 1, 0], atol=0.01)
+    np.testing.assert_allclose(decision.probability_best(known, -1), [0.5, 0, 0.5], atol=0.01)
+    assert decision.probability_better(known, 1, 0, 1) > 0.99
+    assert decision.probability_better(known, 2, 0, 1) == pytest.approx(0.5)
+
+
+def test_parameter_sets_that_disagree_leave_the_best_option_open():
+    generator = np.random.default_rng(2)
+    sets = np.arange(4000) % 40
+    effect = generator.normal(size=40)[sets]
+    values = np.stack([generator.normal(size=4000), effect + generator.normal(size=4000)], axis=1)
+    chance = decision.probability_best(decision.knowledge(values, sets), 1)[1]
+    assert 0.3 < chance < 0.7
+    pooled = decision.probability_best(decision.knowledge(values, np.zeros(4000)), 1)[1]
+    assert abs(pooled - 0.5) > abs(chance - 0.5)
+
+
+def test_the_front_holds_what_nothing_dominates():
+    benefit, harm = np.array([0.5, 0.6, 0.6, 0.4, 0.5]), np.array([0.1, 0.2, 0.3, 0.1, 0.1])
+    np.testing.assert_array_equal(decision.on_front(benefit, harm), [True, True, False, False, True])
+
+
+def test_informed_means_moved_or_narrowed():
+    assert not decision.informed((0.1, 0.1), (0.12, 0.095))
+    assert decision.informed((0.1, 0.1), (0.2, 0.1))
+    assert decision.informed((0.1, 0.1), (0.1, 0.05))
+
+
+def test_a_surface_recovers_a_quadratic():
+    generator = np.random.default_rng(3)
+    design = pd.DataFrame({"day": generator.uniform(0, 20, 30), "drug": generator.choice(["a", "b"], 30)})
+    truth = 0.5 - 0.002 * (design["day"] - 8) ** 2 + 0.1 * (design["drug"] == "b")
+    found = surface.fit(design, truth.to_numpy() + 0.001 * generator.normal(size=30), np.full(30, 0.001))
+    curve = found.along("day")
+    assert curve.loc[curve["estimate"].idxmax(), "value"] == pytest.approx(8, abs=1.0)
+    assert (curve["upper"] - curve["lower"] < 0.01).all()
+    assert surface.fit(design[:3], truth[:3].to_numpy(), np.full(3, 0.001)) is None
+
+
+def test_unknown_structures_and_knowledge_are_refused():
+    with pytest.raises(ContentError, match=r'unknown structure of "asct_cart" "no_snk"; .*did you mean "no_sink"'):
+        worlds.worlds_of("asct_cart", ["no_snk"])
+    with pytest.raises(ContentError, match=r'unknown knowledge "posteriour"; .*did you mean "posterior"'):
+        worlds.worlds_of("asct_cart", (), ["posteriour"])
+
+
+SPOILED = {
+    "unknown key": ("subjects: 300", "subject: 300", 'line 12  unknown key "subject"; .*did you mean "subjects"'),
+    "unknown arm": ("arm: day_2", "arm: day_3", 'line 11  unknown arm "day_3"; expected one of day_0, day_14'),
+    "unknown outcome": ("pfs_2y, cure", "pfs_2y, cur", 'unknown outcome "cur"; .*did you mean "cure"'),
+    "benefit not looked at": ("benefit: pfs_2y", "benefit: os_2y", "line 21  unknown benefit, not among the outcomes"),
+    "unknown structure": ("[no_sink,", "[no_snk,", 'unknown structure "no_snk"; .*did you mean "no_sink"'),
+    "unknown element": (
+        "set: [cart.day]",
+        "set: [carts.day]",
+        'unknown element "carts" in "carts.day"; did you mean "cart"',
+    ),
+    "unknown key of an element": ("set: [cart.day]", "set: [cart.days]", "has no key 'days'.*did you mean \"day\""),
+    "impossible day": ("values: [-1,", "values: [-8,", "CAR-T cells on day -8 .*; expected a day after -6"),
+    "no such option": ("option: {day: 2}", "option: {day: 3}", "line 23  no option of the design has day = 3"),
+    "too short": ("seed: 20220118", "follow_up_days: 400", "follow_up_days = 400, but an outcome looks at day 730"),
+    "twice": ("values: [-1, 0,", "values: [0, 0,", "a value stands twice"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_spoiled_plan_says_what_is_wrong(case, tmp_path):
+    old, new, message = SPOILED[case]
+    text = library.path("plans/sweep_infusion_day_tp53.yaml").read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ContentError, match=message):
+        study.read_study(file)
