@@ -1,6 +1,7 @@
 """Imports point down only, heavy libraries have one door each, and no file grows out of hand."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,6 @@ DOORS = {
     "libsbml": {"engine", "model"},
     "antimony": {"engine", "model"},
     "distributed": {"trial"},
-    "cma": {"calibration"},
     "SALib": {"study"},
     "typer": {"cli"},
 }
@@ -40,13 +40,16 @@ def level(package):
     return next((depth for depth, names in enumerate(LAYERS) if package in names), None)
 
 
+@cache
 def imported_modules(file):
+    found = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "seedbed" else []
-            yield from names or [node.module]
+            found += names or [node.module]
+    return found
 
 
 def package_of(file):
