@@ -355,6 +355,13 @@ def test_inflammation_needs_macrophages(course):
     assert depleted < 0.9 * full
 
 
+def test_inflammation_stays_low_under_a_large_tumor_without_cart(course):
+    """Cells that the patient's own T and NK cells kill die quietly, or bulk alone would look like CRS."""
+    bulky = {"tumor_burden_systemic": 2500.0}
+    assert course("IL6_plasma", values=bulky, until=60).max() < 30
+    assert course("cns_inflammation", values=bulky, until=60).max() < 0.05
+
+
 def test_endothelium_and_brain_follow_the_cytokines(course):
     given = [*doses.fludarabine_cyclophosphamide(), *doses.cart()]
     table = course(["IL6_plasma", "endothelial_activation", "cns_inflammation"], given, {"chemosensitivity": 0.35})

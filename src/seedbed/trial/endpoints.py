@@ -366,11 +366,12 @@ def _kinetics(case: _Case) -> Columns:
     in_window = np.where(inside, level, -1.0)
     peak = np.argmax(in_window, axis=1)
     rows = np.arange(len(peak))
+    expanded = in_window[rows, peak] >= 2 * np.max(np.where(inside & (since <= 1.5), level, 0.0), axis=1)
     detectable = case.drawn & (since >= 0) & (level > 0)
     last = np.max(np.where(detectable, since, -np.inf), axis=1)
     columns = {
         "cart_cmax_per_ul": np.where(with_cart, in_window[rows, peak], np.nan),
-        "cart_tmax_days": np.where(with_cart & (in_window[rows, peak] > 0), since[rows, peak], np.nan),
+        "cart_tmax_days": np.where(with_cart & expanded & (in_window[rows, peak] > 0), since[rows, peak], np.nan),
         "cart_auc_0_28": np.where(with_cart, _area(case, level, since, 28.0), np.nan),
         "cart_persistence_days": np.where(with_cart, np.maximum(last, 0.0), np.nan),
         "cart_exhausted_share_d28": _exhausted(case),

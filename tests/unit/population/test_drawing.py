@@ -34,7 +34,7 @@ def test_burden_depends_on_remission_from_none_to_bulky(drawn):
     by_status = drawn.groupby("remission_status")["tumor_burden_ml"]
     complete = by_status.get_group("CR")
     assert (complete <= 1.0).all()
-    assert 0.15 < (complete == 0).mean() < 0.30
+    assert 0.24 < (complete == 0).mean() < 0.36
     assert by_status.get_group("PD").median() > 50
     np.testing.assert_array_equal(drawn["parameter:tumor_burden_systemic"], drawn["tumor_burden_ml"])
 
@@ -64,7 +64,7 @@ def test_a_disease_replaces_the_typical_value_and_keeps_the_spread(who):
     table = population.draw(
         who.model_copy(update={"effects": {}}), {"k_tumor_growth": Parameter(9.0, SPREAD)}, np.arange(N), seed=1
     )
-    assert table["parameter:k_tumor_growth"].median() == pytest.approx(0.024, rel=0.05)
+    assert table["parameter:k_tumor_growth"].median() == pytest.approx(0.034, rel=0.05)
 
 
 def test_another_seed_gives_other_patients(who):

@@ -1,5 +1,7 @@
 """Events and endpoints of synthetic arms."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,6 +121,16 @@ def test_recovery_and_counts(rows, both):
     assert cmax.median() == pytest.approx(1.1, abs=0.25)
     assert rows["cart_tmax_days"].median() == pytest.approx(7, abs=1)
     assert (rows["b_cell_aplasia_days"].median()) == pytest.approx(301, abs=20)
+
+
+def test_a_count_that_never_rises_has_no_day_of_the_peak(both, rows):
+    flat = copy.deepcopy(both[0])
+    since = flat.days[None, :] - flat.cart_day[:, None]
+    flat.measurements["cart"] = np.where(since >= 0, 0.4 * np.exp(-0.1 * np.maximum(since, 0.0)), 0.0)
+    none = endpoints.derive(both[1], flat, RULES, 730.0)
+    given = rows["cart_tmax_days"].notna().to_numpy()
+    assert none["cart_tmax_days"].isna().all()
+    assert (none.loc[given, "cart_cmax_per_ul"] > 0).all()
 
 
 def test_an_earlier_data_cut_only_hides(both, rows):
