@@ -133,7 +133,7 @@ def test_cart_cytopenia(cart):
     # without G-CSF here; with it 14 days (Rejeski 2021) and 30 % on day 30, which the plausibility checks read in the clinic
     assert 6 <= np.median((neutrophils[:, window] < 0.5).sum(axis=1)) <= 21
     assert 0.15 <= (neutrophils[:, SHOWN == 30.0] < 1).mean() <= 0.55
-    assert 0.6 <= (neutrophils[:, SHOWN == 28.0] >= 0.5).mean() <= 0.95
+    assert 0.5 <= (neutrophils[:, SHOWN == 28.0] >= 0.5).mean() <= 0.95
     assert 0.65 <= (platelets[:, SHOWN == 28.0] >= 50).mean() <= 0.97
 
 
