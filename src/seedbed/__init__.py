@@ -10,7 +10,12 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {"run": "seedbed.api", "forecast": "seedbed.study.forecast"}
+_HOMES = {
+    "run": "seedbed.api",
+    "select": "seedbed.study.select",
+    "sensitivity": "seedbed.study.sensitivity",
+    "forecast": "seedbed.study.forecast",
+}
 __all__ = ["__version__", *_HOMES]
 
 

@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 Uint64 = NDArray[np.uint64]
+TWIN = 2**40
+"""A subject and its twins, numbered `subject + k * TWIN`, have the same luck, so that one patient can be simulated
+many times side by side under different parameters."""
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _MULTIPLIER = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
@@ -59,14 +62,14 @@ def uniform(seed: int, purpose: str, subjects: ArrayLike, draw: ArrayLike = 0) -
     ----------
     seed : seed of the study
     purpose : name of the one decision these numbers serve
-    subjects : (n,) non-negative integers, the subjects' numbers
+    subjects : (n,) non-negative integers, the subjects' numbers; modulo `TWIN`
     draw : a non-negative integer, or (m,) of them, for repeated decisions of one subject
 
     Returns
     -------
     (n,) when `draw` is a number, else (n, m). 53 random bits each, never 0 or 1.
     """
-    subject = np.atleast_1d(np.asarray(subjects)).astype(np.uint64)
+    subject = np.atleast_1d(np.asarray(subjects)).astype(np.uint64) % np.uint64(TWIN)
     draws = np.asarray(draw).astype(np.uint64)
     return _numbers(seed, purpose, *np.broadcast_arrays(subject if draws.ndim == 0 else subject[:, None], draws))
 

@@ -54,3 +54,10 @@ def test_one_number_each_is_the_number_of_that_subject_and_draw():
     subjects, draws = np.array([5, 9, 5]), np.array([0, 3, 7])
     table = streams.uniform(7, "infection", np.arange(10), draw=np.arange(8))
     assert np.array_equal(streams.uniform_each(7, "infection", subjects, draws), table[subjects, draws])
+
+
+def test_twins_have_the_same_luck():
+    subjects = np.arange(5)
+    for draw in (0, np.arange(3)):
+        own, twins = (streams.uniform(1, "x", subjects + k * streams.TWIN, draw) for k in (0, 7))
+        assert (own == twins).all()

@@ -21,6 +21,8 @@ COMMANDS = (
     "check",
     "calibrate",
     "design",
+    "select",
+    "sensitivity",
     "forecast",
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich import box
+from rich.markup import escape
 from rich.table import Table as TerminalTable
 
 from seedbed.report import catalogue, forecast_charts, page
@@ -183,7 +184,7 @@ def terminal(result: Forecast, language: str = "en") -> TerminalTable:
     table.add_column(t("forecast.value"), justify="right")
     table.add_column("")
     for row in (*chance_rows(result, t), *number_rows(result, t)):
-        table.add_row(*row)
+        table.add_row(*(escape(text) for text in row))
     for month, row in by_month(result.tables["survival"]).items():
         name = t("forecast.pfs_at", months=month)
         share = t.interval(t.percent(row["lower"]), t.percent(row["upper"]))
