@@ -27,16 +27,22 @@ def sweep(
     workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
     language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
 ) -> None:
-    """Sweep the factors of a protocol: response, Pareto front, and the probability that each option is best."""
-    from seedbed.report import sweep_report
-    from seedbed.study import sweep as study
+    """Run a plan of options: a sweep of factors, or a therapy in first line against the same at relapse."""
+    from seedbed import library
+    from seedbed.documents import load
+    from seedbed.report import first_line_report, sweep_report
+    from seedbed.study.first_line import first_line
+    from seedbed.study.sweep import sweep as run
 
+    data = load(library.find("plans", plan)).data
+    early = isinstance(data, dict) and data.get("kind") == "first_line"
+    study, report = (first_line, first_line_report) if early else (run, sweep_report)
     folder = out or Path("runs") / Path(plan).stem
     console = Console()
     began = time.monotonic()
     with study_progress(console) as progress:
-        found = study.sweep(plan, folder=folder, workers=workers, progress=progress, subjects=subjects, seed=seed)
+        found = study(plan, folder=folder, workers=workers, progress=progress, subjects=subjects, seed=seed)
     found.write(folder)
-    page = sweep_report.write(found, folder, language)
-    console.print(sweep_report.terminal(found, language))
+    page = report.write(found, folder, language)
+    console.print(report.terminal(found, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)

@@ -178,3 +178,28 @@ def compared(table: pd.DataFrame, t: Catalogue, *, worlds: Mapping[str, str], de
     facet = alt.Facet("outcome_name:N", title=None, sort=list(dict.fromkeys(table["outcome_name"])))
     chart = layers.facet(data=named, facet=facet, columns=2).resolve_scale(x="independent")
     return theme.finish(chart, t, description=description)
+
+
+def strategies(table: pd.DataFrame, t: Catalogue, *, names: Mapping[str, str], description: str = "") -> alt.LayerChart:
+    """Draw a share over time from diagnosis for each strategy, with its interval.
+
+    Parameters
+    ----------
+    table : ``strategy``, ``month``, ``estimate``, ``lower``, ``upper``
+    names : strategy -> name, in order
+    """
+    shown = table.assign(name=table["strategy"].map(names))
+    colors = [theme.ARM_COLORS["asct_cart"], theme.ARM_COLORS["cart"]]
+    color = alt.Color("name:N", title=None, scale=alt.Scale(domain=list(names.values()), range=colors))
+    x = alt.X("month:Q", title=t("first_line.axis"), axis=alt.Axis(grid=False), scale=alt.Scale(nice=False))
+    scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=5)
+    base = alt.Chart(shown[["name", "month", "estimate", "lower", "upper"]]).encode(x=x, color=color)
+    band = base.mark_area(opacity=0.14).encode(y=alt.Y("lower:Q", title=None, scale=scale, axis=axis), y2="upper:Q")
+    tooltip = [
+        alt.Tooltip("name:N", title=t("axis.arm")),
+        alt.Tooltip("month:Q", title=t("first_line.axis"), format=".1f"),
+    ]
+    tooltip += [alt.Tooltip("estimate:Q", title=t("number.estimate"), format=".1%")]
+    line = base.mark_line(strokeWidth=2.2).encode(y=alt.Y("estimate:Q", scale=scale), tooltip=tooltip)
+    chart = alt.layer(band, line).properties(width=600, height=theme.HEIGHT)
+    return theme.finish(chart, t, description=description)

@@ -227,8 +227,8 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
     --------
     ::
 
-        from seedbed import study
-        found = study.attribute("wei_2022_tp53", subjects=100)
+        from seedbed.study.attribution import attribute
+        found = attribute("wei_2022_tp53", subjects=100)
         found.shares.query("outcome == 'crs_3' and world == 'typical'")
     """
     question = read_question(name_or_path, mechanisms)

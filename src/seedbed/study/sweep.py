@@ -349,8 +349,8 @@ def sweep(
     --------
     ::
 
-        from seedbed import study
-        found = study.sweep("sweep_infusion_day_tp53", subjects=100)
+        from seedbed.study.sweep import sweep
+        found = sweep("sweep_infusion_day_tp53", subjects=100)
         found.best.query("world == 'prior' and outcome == 'pfs_2y'")
     """
     study = read_study(name_or_path, knowledge=knowledge, **changes)
