@@ -372,7 +372,8 @@ def parameters(enrollment: Enrollment, arm: str) -> pd.DataFrame:
     """Return the model parameters of an arm, (n) rows, a column an id: the patients' own and the product's."""
     own = enrollment.subjects.filter(regex=f"^{PREFIX}")
     product = enrollment.arm_tables[arm].filter(regex=f"^{PREFIX}")
-    both = own.assign(**{name: product[name].to_numpy() for name in product})
+    kept = own.drop(columns=[name for name in product if name in own])
+    both = pd.concat([kept, product.set_index(own.index)], axis=1)
     return both.rename(columns=lambda name: name.removeprefix(PREFIX))
 
 
