@@ -20,9 +20,12 @@ COMMANDS = (
     "evidence",
     "check",
     "calibrate",
-    "design",
+    "validate",
+    "sweep",
+    "attribute",
     "select",
     "sensitivity",
+    "design",
     "forecast",
 )
 
