@@ -27,6 +27,8 @@ COMMANDS = (
     "sensitivity",
     "design",
     "forecast",
+    "sweep",
+    "attribute",
 )
 
 
