@@ -27,8 +27,6 @@ COMMANDS = (
     "sensitivity",
     "design",
     "forecast",
-    "sweep",
-    "attribute",
 )
 
 
