@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from seedbed import library
@@ -12,7 +12,7 @@ from seedbed.model import read_model
 from seedbed.protocol.catalogue import DrugDoses, Product
 from seedbed.protocol.elements import CarT, StemCells
 from seedbed.protocol.quantities import UNITS, convertible
-from seedbed.protocol.schema import Arm, Protocol
+from seedbed.protocol.schema import Arm, ParameterChange, Protocol
 
 Keys = Sequence[Key]
 
@@ -290,23 +290,27 @@ def assessments_are_in_order(protocol: Protocol, document: Document) -> list[Pro
 
 def every_parameter_change_fits_the_model(protocol: Protocol, document: Document) -> list[Problem]:
     """Check that an arm changes parameters that the model has, in their units, and that act through its equations."""
-    if not any(arm.parameters for arm in protocol.arm_contents.values()):
-        return []
-    known = read_model(protocol.model).parameters
-    problems = []
-    for arm_id, arm in protocol.arm_contents.items():
-        for name, change in arm.parameters.items():
-            keys = ("arms", arm_id, "parameters", name)
-            if name not in known:
-                problems.append(_unknown(document, "parameter", name, list(known), keys))
-            elif change.unit is not None and change.unit != known[name].unit:
-                what = f'unit "{change.unit}" of {name}'
-                expected = f'"{known[name].unit}", as in the model'
-                problems.append(document.problem(what, (*keys, "unit"), expected=expected))
-            elif known[name].used_in == "doses":
-                what = f"{name} only scales doses"
-                problems.append(document.problem(what, keys, cure="change the dose of the element instead"))
-    return problems
+    return [
+        problem
+        for name, arm in protocol.arm_contents.items()
+        for problem in parameter_problems(protocol.model, arm.parameters, document, ("arms", name, "parameters"))
+    ]
+
+
+def parameter_problems(
+    model: str, changes: Mapping[str, ParameterChange], document: Document, keys: Keys
+) -> Iterator[Problem]:
+    """Yield where changes of parameters do not fit a model; `keys` is their place in the document."""
+    known = read_model(model).parameters if changes else {}
+    for name, change in changes.items():
+        place = (*keys, name)
+        if name not in known:
+            yield _unknown(document, "parameter", name, list(known), place)
+        elif change.unit is not None and change.unit != known[name].unit:
+            what, expected = f'unit "{change.unit}" of {name}', f'"{known[name].unit}", as in the model'
+            yield document.problem(what, (*place, "unit"), expected=expected)
+        elif known[name].used_in == "doses":
+            yield document.problem(f"{name} only scales doses", place, cure="change the dose of the element instead")
 
 
 CHECKS: tuple[Callable[[Protocol, Document], list[Problem]], ...] = (

@@ -23,11 +23,12 @@ from seedbed.analysis.results import normal_quantile
 from seedbed.analysis.uncertainty import components
 from seedbed.calibration import plan as calibration_plan
 from seedbed.calibration.store import write_whole
-from seedbed.documents import Content, content_hash, load, read
+from seedbed.documents import Content, content_hash, load, parse, read
 from seedbed.errors import ContentError, Problem, unknown
 from seedbed.population import Population
 from seedbed.population.parameter_sets import default_ensemble
 from seedbed.protocol import ParameterChange, Protocol
+from seedbed.protocol.checks import parameter_problems
 from seedbed.sources import Words
 from seedbed.trial import run
 from seedbed.trial.request import WITHOUT_ENSEMBLE, Options, request_of
@@ -144,7 +145,16 @@ def structures_of(model: str) -> dict[str, Structure]:
     """Return the rival structures of a model by id, none where the library has no file for it."""
     if model not in library.names("structures"):
         return {}
-    return dict(read(library.find("structures", model), StructureFile).structures)
+    document = load(library.find("structures", model))
+    found = parse(document, StructureFile)
+    problems = [
+        problem
+        for name, item in found.structures.items()
+        for problem in parameter_problems(found.model, item.parameters, document, ("structures", name, "parameters"))
+    ]
+    if problems:
+        raise ContentError(problems)
+    return dict(found.structures)
 
 
 def prior_plan_of(model: str) -> str | None:

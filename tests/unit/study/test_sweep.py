@@ -134,6 +134,18 @@ def test_unknown_structures_and_knowledge_are_refused():
         worlds.worlds_of("asct_cart", (), ["posteriour"])
 
 
+def test_a_structure_that_the_model_cannot_have_is_refused(tmp_path, monkeypatch):
+    text = library.path("structures/asct_cart.yaml").read_text(encoding="utf-8")
+    (tmp_path / "structures").mkdir()
+    spoiled = text.replace("EC50_il15_cart:", "EC50_il15_card:").replace('set: 0, unit: "1"', "set: 0, unit: day")
+    (tmp_path / "structures" / "asct_cart.yaml").write_text(spoiled, encoding="utf-8")
+    monkeypatch.setenv(library.VARIABLE, str(tmp_path))
+    with pytest.raises(ContentError) as caught:
+        worlds.structures_of("asct_cart")
+    assert 'unknown parameter "EC50_il15_card"' in str(caught.value)
+    assert 'unit "day" of weight_antigen_proliferation; expected "1", as in the model' in str(caught.value)
+
+
 SPOILED = {
     "unknown key": ("subjects: 300", "subject: 300", 'line 12  unknown key "subject"; .*did you mean "subjects"'),
     "unknown arm": ("arm: day_2", "arm: day_3", 'line 11  unknown arm "day_3"; expected one of day_0, day_14'),
