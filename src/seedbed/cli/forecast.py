@@ -39,7 +39,13 @@ def forecast(
     folder = out or Path("runs") / f"forecast-{patient.stem}"
     with shards_bar(console, "virtual patients", None) as progress:
         result = study.forecast(
-            patient, plan_name=plan, subjects=subjects, populations=populations, workers=workers, progress=progress
+            patient,
+            plan_name=plan,
+            subjects=subjects,
+            populations=populations,
+            workers=workers,
+            where="processes",
+            progress=progress,
         )
     result.write(folder)
     page = forecast_report.write(result, folder, language)

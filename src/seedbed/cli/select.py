@@ -33,7 +33,7 @@ def select(
     asked = study.read_plan(plan)
     folder = out or Path("runs") / asked.id
     with shards_bar(console, "virtual patients", None) as progress:
-        result = study.select(asked, folder, subjects=subjects, workers=workers, progress=progress)
+        result = study.select(asked, folder, subjects=subjects, workers=workers, where="processes", progress=progress)
     page = selection_report.write(result, folder, language)
     console.print(selection_report.terminal(result, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)

@@ -40,7 +40,14 @@ def sensitivity(
     folder = out or Path("runs") / asked.id
     with shards_bar(console, "virtual patients", None) as progress:
         result = study.sensitivity(
-            asked, folder, run=run, samples=samples, subjects=subjects, workers=workers, progress=progress
+            asked,
+            folder,
+            run=run,
+            samples=samples,
+            subjects=subjects,
+            workers=workers,
+            where="processes",
+            progress=progress,
         )
     page = sensitivity_report.write(result, folder, language)
     console.print(sensitivity_report.terminal(result, language))

@@ -10,7 +10,7 @@ from seedbed.errors import ContentError, unknown
 from seedbed.population import Population
 from seedbed.protocol import Protocol
 from seedbed.trial import enrollment
-from seedbed.trial.execution import Work
+from seedbed.trial.execution import Where, Work
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
 from seedbed.trial.request import Options, request_of
 from seedbed.trial.run import execute
@@ -54,7 +54,13 @@ def request_for(name_or_path: str | Path, arms: Sequence[str], options: Options)
 
 
 def run_folder(
-    folder: Path, request: Request, *, workers: int = 2, progress: Report = silent, work: Work = work_shard
+    folder: Path,
+    request: Request,
+    *,
+    workers: int = 2,
+    where: Where = "threads",
+    progress: Report = silent,
+    work: Work = work_shard,
 ) -> Manifest:
     """Run a request into a folder, or finish a run that was interrupted there; see `trial.run.execute`."""
-    return execute(folder, request, workers=workers, progress=progress, work=work)
+    return execute(folder, request, workers=workers, where=where, progress=progress, work=work)

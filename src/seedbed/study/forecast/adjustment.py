@@ -4,7 +4,8 @@ Within the weighted patients a value depends on how their covariates and courses
 :math:`y_i=\alpha+(s_i-s)^{\mathsf T}\beta+e_i`, by weighted ridge regression; the corrected value is
 :math:`\alpha+c\,e_i/(1-h_i)`, where :math:`h_i` is the leverage of a patient, since residuals are smaller than errors,
 and :math:`c=\sqrt{1+(1+\bar s^{\mathsf T}M^{-1}\bar s)/n}` widens for the error of :math:`\alpha` itself, with *n* the
-effective size. Without differences nothing changes.
+effective size. Without differences nothing changes. Virtual courses are compared as an assay would have seen them, with
+noise and discrepancy, so that the regression learns how little a noisy value tells.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seedbed import streams
 from seedbed.study.forecast.patient import Patient
 from seedbed.study.forecast.plan import Covariate, Plan, Quantity
 from seedbed.study.forecast.population import VirtualPopulation
+from seedbed.trial.measurement import read_map
 
 Floats = NDArray[np.float64]
 COMPONENTS = 2
@@ -68,6 +71,7 @@ class Adjustment:
 
 def fit(patient: Patient, population: VirtualPopulation, plan: Plan, weights: Floats) -> Adjustment:
     """Return the adjustment of weighted virtual patients to a patient."""
+    content = read_map()
     columns = [
         covariate_difference(plan.covariates[name], population.subjects[name].to_numpy(), value)
         for name, value in patient.covariates.items()
@@ -75,7 +79,10 @@ def fit(patient: Patient, population: VirtualPopulation, plan: Plan, weights: Fl
     ]
     for name, course in patient.measurements.items():
         days, measured = (np.array(list(part), dtype=float) for part in (course.values, course.values.values()))
-        columns += course_differences(plan.quantities[name], measured, population.at(name, days), weights)
+        quantity = plan.quantities[name]
+        luck = streams.normal(plan.seed, f"adjustment of {name}", np.arange(population.n), np.arange(len(days)))
+        seen = population.at(name, days) * np.exp(quantity.scale(content) * luck)
+        columns += course_differences(quantity, measured, seen, weights)
     if not columns:
         return Adjustment(np.zeros((population.n, 0)), weights)
     differences = np.where(np.isfinite(stacked := np.column_stack(columns)), stacked, 0.0)

@@ -99,7 +99,8 @@ class Plan(Content):
     subjects: int = Field(ge=100, le=100_000)
     seed: int = Field(ge=0)
     follow_up_days: float = Field(ge=200)
-    effective_size: float = Field(ge=10, description="virtual patients a forecast rests on")
+    effective_share: float = Field(gt=0, lt=1, description="of the virtual patients, that a forecast rests on")
+    smallest_effective_size: float = Field(ge=10, description="virtual patients below which a forecast is refused")
     largest_widening: float = Field(ge=1, le=20)
     largest_misfit: float = Field(gt=0)
     student_degrees: float = Field(ge=2)
@@ -107,6 +108,10 @@ class Plan(Content):
     quantities: dict[str, Quantity] = Field(min_length=1)
     covariates: dict[str, Covariate]
     shown: tuple[str, ...] = Field(min_length=1)
+
+    def needed(self, n: int) -> float:
+        """Return how many of `n` virtual patients (effective number) a forecast rests on."""
+        return max(self.effective_share * n, self.smallest_effective_size)
 
     @property
     def signals(self) -> tuple[str, ...]:

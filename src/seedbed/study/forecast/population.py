@@ -16,6 +16,7 @@ from seedbed.study.forecast.patient import Clock
 from seedbed.study.forecast.plan import M_PROTEIN, Plan
 from seedbed.tables import to_arrow
 from seedbed.trial import manifest as manifests
+from seedbed.trial.execution import Where
 from seedbed.trial.manifest import Request, Shard
 from seedbed.trial.measurement import draw_frailty, read_map
 from seedbed.trial.request import Options, request_of, trial_of
@@ -66,7 +67,16 @@ class VirtualPopulation:
         return np.exp(np.where(share == 0, low, low + share * (high - low)))
 
 
-def build(folder: Path, plan: Plan, protocol: str, arm: str, *, workers: int = 2, progress: Report = silent) -> Path:
+def build(
+    folder: Path,
+    plan: Plan,
+    protocol: str,
+    arm: str,
+    *,
+    workers: int = 2,
+    where: Where = "threads",
+    progress: Report = silent,
+) -> Path:
     """Run the arm into a folder, or finish or reuse what stands there; returns the folder."""
     trial, who = read_arms(protocol, [arm])
     options = Options(
@@ -76,7 +86,7 @@ def build(folder: Path, plan: Plan, protocol: str, arm: str, *, workers: int = 2
     made = folder / f"{trial.id}-{arm}-{request.fingerprint[:8]}"
     work = partial(_work, signals=plan.signals, first=plan.course_days.first, last=plan.course_days.last)
     if not _is_finished(made, request):
-        run_folder(made, request, workers=workers, progress=progress, work=work)
+        run_folder(made, request, workers=workers, where=where, progress=progress, work=work)
     return made
 
 

@@ -79,7 +79,7 @@ def weigh(patient: Patient, population: VirtualPopulation, plan: Plan, *, withou
     logs = np.where(alive & np.isfinite(logs), logs, -np.inf)
     if not np.isfinite(logs).any():
         return Weights(np.zeros(population.n), 0.0, 0.0, np.inf, np.inf, {}, int(alive.sum()))
-    widening = widened(logs, plan.effective_size, plan.largest_widening)
+    widening = widened(logs, plan.needed(population.n), plan.largest_widening)
     values, alike = _normalized(logs, widening), _size(_normalized(logs, 1.0))
     each = {name: float(np.sqrt(np.nansum(values * square))) for name, square in squares.items()}
     overall = float(np.sqrt(np.mean([size**2 for size in each.values()]))) if each else float("nan")
@@ -149,9 +149,9 @@ def refuse(weights: Weights, plan: Plan, n: int) -> None:
             f"times their scale (at most {plan.largest_misfit:g}), most of all {worst}; check unit and days of "
             f"{worst}, or {cure}"
         )
-    if weights.effective_size < 0.99 * plan.effective_size:
+    if weights.effective_size < 0.99 * plan.needed(n):
         raise SimulationError(
             f"of {n} virtual patients {weights.alike:.1f} resemble this one (effective number), and "
             f"{weights.effective_size:.1f} even at {plan.largest_widening:g} times the tolerances; at least "
-            f"{plan.effective_size:g} are needed: run more with --subjects, check the values, or {cure}"
+            f"{plan.needed(n):.0f} are needed: run more with --subjects, check the values, or {cure}"
         )

@@ -18,6 +18,7 @@ from seedbed.study.forecast.plan import Plan
 from seedbed.study.forecast.population import VirtualPopulation
 from seedbed.study.forecast.weights import Weights, refuse, weigh
 from seedbed.trial import manifest as manifests
+from seedbed.trial.execution import Where
 
 TABLES = ("courses", "before", "numbers", "chances", "survival", "values")
 RESULT = "forecast.json"
@@ -57,6 +58,7 @@ def forecast(
     subjects: int | None = None,
     populations: Path = Path("runs"),
     workers: int = 2,
+    where: Where = "threads",
     progress: Report = silent,
 ) -> Forecast:
     """Forecast the patient of a file.
@@ -67,6 +69,7 @@ def forecast(
     plan_name : plan in the library, or a file
     subjects : size of the virtual population, instead of the plan's
     populations : folder in which virtual populations are kept and found again
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
 
     Raises
     ------
@@ -85,7 +88,9 @@ def forecast(
     if subjects is not None:
         rules = rules.model_copy(update={"subjects": subjects})
     one = patient.read(patient_file, rules)
-    folder = population.build(populations, rules, one.protocol, one.arm, workers=workers, progress=progress)
+    folder = population.build(
+        populations, rules, one.protocol, one.arm, workers=workers, where=where, progress=progress
+    )
     return from_population(one, population.read(folder, rules, one.clock), rules, str(patient_file))
 
 

@@ -14,6 +14,7 @@ from seedbed.errors import RunError
 from seedbed.study.arms_of_protocol import Report, run_folder, silent
 from seedbed.study.select.plan import PRODUCT, Plan, source
 from seedbed.trial import enrollment
+from seedbed.trial.execution import Where
 from seedbed.trial.manifest import Request
 from seedbed.trial.request import Options, request_of, sets_of, trial_of
 
@@ -66,7 +67,14 @@ class Pairs:
 
 
 def run(
-    folder: Path, plan: Plan, population: str | None, subjects: int, *, workers: int = 2, progress: Report = silent
+    folder: Path,
+    plan: Plan,
+    population: str | None,
+    subjects: int,
+    *,
+    workers: int = 2,
+    where: Where = "threads",
+    progress: Report = silent,
 ) -> Pairs:
     """Run both arms into a folder, or go on with what stands there, and return the pairs."""
     trial, who = source(plan, population)
@@ -74,7 +82,7 @@ def run(
         subjects=subjects, seed=plan.seed, until_days=plan.follow_up_days, trajectories=0, ensemble=plan.ensemble
     )
     request = request_of(trial, who, options)
-    run_folder(folder, request, workers=workers, progress=progress)
+    run_folder(folder, request, workers=workers, where=where, progress=progress)
     subjects_table = pd.read_parquet(folder / "subjects.parquet").drop_duplicates("subject")
     subjects_table = subjects_table.assign(
         **{PRODUCT: memory_fraction(request, subjects_table, plan.arms.experimental)}

@@ -18,6 +18,7 @@ from seedbed.study.select import plan as plans
 from seedbed.study.select.pairs import Pairs
 from seedbed.study.select.plan import Plan
 from seedbed.trial import manifest as manifests
+from seedbed.trial.execution import Where
 
 PRIMARY = "progression_free"
 
@@ -62,6 +63,7 @@ def select(
     *,
     subjects: int | None = None,
     workers: int = 2,
+    where: Where = "threads",
     progress: Report = silent,
 ) -> Selection:
     """Answer which patients benefit.
@@ -71,6 +73,7 @@ def select(
     plan : id of the library, file, or a plan that was read
     folder : results; the runs stand below it and are resumed. Default ``runs/<plan>``
     subjects : virtual patients, instead of the plan's number
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
 
     Examples
     --------
@@ -85,10 +88,16 @@ def select(
         asked = asked.model_copy(update={"subjects": subjects, "further": further})
     out = Path(folder) if folder is not None else Path("runs") / asked.id
     run: Callable[..., Pairs] = pairs.run
-    main = run(out / "run", asked, asked.population, asked.subjects, workers=workers, progress=progress)
+    main = run(out / "run", asked, asked.population, asked.subjects, workers=workers, where=where, progress=progress)
     beside = {
         other.id: run(
-            out / f"run-{other.id}", asked, other.population, other.subjects, workers=workers, progress=progress
+            out / f"run-{other.id}",
+            asked,
+            other.population,
+            other.subjects,
+            workers=workers,
+            where=where,
+            progress=progress,
         )
         for other in asked.further
     }

@@ -24,7 +24,7 @@ from seedbed.study.sensitivity.plan import Plan
 from seedbed.study.sensitivity.points import MEASURED, Points, panel_of
 from seedbed.study.sensitivity.ranks import inputs_of, partial_rank_correlations
 from seedbed.trial import manifest as manifests
-from seedbed.trial.execution import open_pool, work_shards
+from seedbed.trial.execution import Where, open_pool, work_shards
 from seedbed.trial.manifest import Request, Shard
 from seedbed.trial.request import Options, request_of
 from seedbed.trial.shards import Shards
@@ -68,6 +68,7 @@ def sensitivity(
     samples: int | None = None,
     subjects: int | None = None,
     workers: int = 2,
+    where: Where = "threads",
     progress: Report = silent,
 ) -> Sensitivity:
     """Rank parameters and covariates by their influence on endpoints and on the treatment effect.
@@ -78,6 +79,7 @@ def sensitivity(
     folder : results; what was simulated stands below it and is resumed. Default ``runs/<plan>``
     run : run folder that is screened, with both arms; default one of the plan's own
     samples, subjects : size of the design and of the screening, instead of the plan's
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
 
     Examples
     --------
@@ -92,14 +94,16 @@ def sensitivity(
         asked = asked.model_copy(update={"screening": plans.Screening(subjects=subjects)})
     out = Path(folder) if folder is not None else Path("runs") / asked.id
     units = indices.unit_design(list(asked.factors), asked.design, asked.seed)
-    screened = screen(asked, out / "run" if run is None else run, own=run is None, workers=workers, progress=progress)
-    simulated = simulate_design(asked, units, out, workers=workers, progress=progress)
+    screened = screen(
+        asked, out / "run" if run is None else run, own=run is None, workers=workers, where=where, progress=progress
+    )
+    simulated = simulate_design(asked, units, out, workers=workers, where=where, progress=progress)
     result = analyze(asked, screened, units, simulated)
     result.write(out)
     return result
 
 
-def screen(asked: Plan, folder: Path, *, own: bool, workers: int, progress: Report) -> pd.DataFrame:
+def screen(asked: Plan, folder: Path, *, own: bool, workers: int, where: Where, progress: Report) -> pd.DataFrame:
     """Return the partial rank correlations of every outcome in a run, made here when it is the plan's own.
 
     Raises
@@ -112,7 +116,7 @@ def screen(asked: Plan, folder: Path, *, own: bool, workers: int, progress: Repo
         options = Options(
             subjects=asked.screening.subjects, seed=asked.seed, until_days=asked.follow_up_days, trajectories=0
         )
-        run_folder(folder, request_of(trial, who, options), workers=workers, progress=progress)
+        run_folder(folder, request_of(trial, who, options), workers=workers, where=where, progress=progress)
     held = manifests.read(folder)
     arms = (asked.arms.experimental, asked.arms.control)
     if missing := [arm for arm in arms if arm not in held.request.arms]:
@@ -129,13 +133,15 @@ def screen(asked: Plan, folder: Path, *, own: bool, workers: int, progress: Repo
             "experimental": both.experimental[outcome],
             "control": both.control[outcome],
         }
-        for where in WHERE:
-            found = partial_rank_correlations(inputs, values[where])
-            tables.append(found.assign(outcome=outcome, where=where, n=both.n))
+        for part in WHERE:
+            found = partial_rank_correlations(inputs, values[part])
+            tables.append(found.assign(outcome=outcome, where=part, n=both.n))
     return pd.concat(tables, ignore_index=True)
 
 
-def simulate_design(asked: Plan, units: Floats, out: Path, *, workers: int, progress: Report) -> pd.DataFrame:
+def simulate_design(
+    asked: Plan, units: Floats, out: Path, *, workers: int, where: Where, progress: Report
+) -> pd.DataFrame:
     """Simulate every design point, or go on with what stands in the folder; returns means by point and arm."""
     trial, who = asked.content()
     table = pd.DataFrame({name: factor.at(units[:, k]) for k, (name, factor) in enumerate(asked.factors.items())})
@@ -146,7 +152,7 @@ def simulate_design(asked: Plan, units: Floats, out: Path, *, workers: int, prog
     folder = out / f"design-{content_hash(asked.model_dump(mode='json'), request.fingerprint)[:8]}"
     store = Shards(folder)
     shards = shards_of(len(table), max(1, PATIENTS_PER_SHARD // len(panel)))
-    _work(points, request, shards, store, workers, progress)
+    _work(points, request, shards, store, workers=workers, where=where, progress=progress)
     store.merge(shards, folder, ("points",))
     return pq.read_table(folder / "points.parquet").to_pandas()
 
@@ -160,13 +166,15 @@ def shards_of(n_points: int, size: int) -> list[Shard]:
     ]
 
 
-def _work(points: Points, request: Request, shards: list[Shard], store: Shards, workers: int, progress: Report) -> None:
+def _work(
+    points: Points, request: Request, shards: list[Shard], store: Shards, workers: int, where: Where, progress: Report
+) -> None:
     todo = []
     for shard in shards:
         outcome = store.outcome(shard)
         todo.append(shard) if outcome is None else progress(shard, outcome)
     if todo:
-        with open_pool("processes", min(workers, len(todo))) as (pool, at_once):
+        with open_pool(where, min(workers, len(todo))) as (pool, at_once):
             work_shards(request, todo, store, points.work, pool, at_once=at_once, report=progress)
 
 
