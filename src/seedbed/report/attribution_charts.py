@@ -85,12 +85,14 @@ def overview(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt
     parts, names = (list(dict.fromkeys(table[column])) for column in ("part_name", "outcome_name"))
     y_axis = alt.Axis(labelLimit=270, ticks=False, domain=False)
     lines = "split(datum.label, '|')"
-    x_axis = alt.Axis(orient="top", labelAngle=0, labelLimit=120, ticks=False, domain=False, labelExpr=lines)
+    x_axis = alt.Axis(
+        orient="top", labelAngle=0, labelLimit=120, labelPadding=20, ticks=False, domain=False, labelExpr=lines
+    )
     base = alt.Chart(table).encode(
         y=alt.Y("part_name:N", sort=parts, title=None, axis=y_axis),
         x=alt.X("outcome_name:N", sort=names, title=None, axis=x_axis),
     )
-    scale = alt.Scale(domain=[-1, 0, 1], range=[BAD, theme.PAPER, GOOD])
+    scale = alt.Scale(domain=[-1, 0, 1], range=[BAD, theme.PAPER, GOOD], interpolate="rgb")
     cells = base.mark_rect(stroke=theme.RULE).encode(color=alt.Color("tone:Q", scale=scale, legend=None))
     strong = alt.condition("abs(datum.tone) > 0.6", alt.value(theme.PAPER), alt.value(WHOLE))
     plain = base.transform_filter("!datum.certain").mark_text(fontSize=11.5)
