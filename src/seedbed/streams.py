@@ -69,7 +69,7 @@ def uniform(seed: int, purpose: str, subjects: ArrayLike, draw: ArrayLike = 0) -
     -------
     (n,) when `draw` is a number, else (n, m). 53 random bits each, never 0 or 1.
     """
-    subject = np.atleast_1d(np.asarray(subjects)).astype(np.uint64) % np.uint64(TWIN)
+    subject = np.atleast_1d(np.asarray(subjects)).astype(np.uint64)
     draws = np.asarray(draw).astype(np.uint64)
     return _numbers(seed, purpose, *np.broadcast_arrays(subject if draws.ndim == 0 else subject[:, None], draws))
 
@@ -80,6 +80,7 @@ def uniform_each(seed: int, purpose: str, subjects: ArrayLike, draws: ArrayLike)
 
 
 def _numbers(seed: int, purpose: str, subject: Uint64, draws: Uint64) -> NDArray[np.float64]:
+    subject = subject % np.uint64(TWIN)
     words = philox4x32((subject & _LOW, subject >> _SHIFT, draws & _LOW, draws >> _SHIFT), _key(seed, purpose))
     bits = (words[0] << np.uint64(21)) ^ (words[1] >> np.uint64(11))
     return (bits.astype(np.float64) + 0.5) * 2.0**-53

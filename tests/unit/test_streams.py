@@ -61,3 +61,5 @@ def test_twins_have_the_same_luck():
     for draw in (0, np.arange(3)):
         own, twins = (streams.uniform(1, "x", subjects + k * streams.TWIN, draw) for k in (0, 7))
         assert (own == twins).all()
+    each = [streams.uniform_each(1, "x", subjects + k * streams.TWIN, np.arange(5)) for k in (0, 7)]
+    assert (each[0] == each[1]).all()

@@ -79,9 +79,10 @@ def leader(result: Sensitivity, t: Catalogue, outcome: str, where: str) -> str:
     if clear.empty:
         return t("sensitivity.no_leader", outcome=name)
     first = clear.loc[clear["swing"].abs().idxmax()]
-    move = signed(t, first["swing"] if outcome in PLAIN else 100 * first["swing"], 1)
-    key = "sensitivity.leader" if outcome in PLAIN else "sensitivity.leader_points"
-    return t(key, outcome=name, factor=first["name"], move=move)
+    if outcome in PLAIN:
+        return t("sensitivity.leader", outcome=name, factor=first["name"], move=signed(t, first["swing"], 2))
+    move = signed(t, 100 * first["swing"], 1)
+    return t("sensitivity.leader_points", outcome=name, factor=first["name"], move=move)
 
 
 def design(result: Sensitivity, t: Catalogue, where: str) -> Iterator[Block]:
