@@ -130,7 +130,7 @@ def test_cart_cytopenia(cart):
     window = (SHOWN >= -3) & (SHOWN <= 60)
     neutrophils, platelets = cart["neutrophil_blood"], cart["platelet_blood"]
     assert (neutrophils[:, window].min(axis=1) < 0.5).mean() >= 0.75
-    # without G-CSF here; with it 14 days (Rejeski 2021) and 30 % on day 30, which the plausibility checks read in the clinic
+    # without G-CSF here; with it 14 days (Rejeski 2021) and 30 % on day 30: the plausibility checks read that
     assert 6 <= np.median((neutrophils[:, window] < 0.5).sum(axis=1)) <= 21
     assert 0.15 <= (neutrophils[:, SHOWN == 30.0] < 1).mean() <= 0.55
     assert 0.5 <= (neutrophils[:, SHOWN == 28.0] >= 0.5).mean() <= 0.95
