@@ -85,7 +85,7 @@ def published_row(term):
 def test_a_study_left_out_is_predicted_by_the_others(result):
     chosen = [term for term in result.latent.terms.items if term.within is None and "|" not in term.endpoint]
     rows = [published_row(term) for term in chosen]
-    found = cross_validate(result.posterior, rows, 1, particles=192)
+    found = cross_validate(result.posterior, result.vectors, rows, 1)
     assert len(found) == len(rows)
     assert found["hit"].mean() > 0.7
 

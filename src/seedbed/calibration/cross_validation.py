@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from seedbed.calibration.posterior import Posterior
 from seedbed.calibration.sampler import sample
-from seedbed.calibration.space import Latent
 from seedbed.calibration.validation import Row, predict_arm, score_row
 
 Floats = NDArray[np.float64]
-PARTICLES = 512
 
 
 @dataclass(frozen=True)
@@ -31,46 +29,60 @@ class LeftOut:
 
     study: str
     posterior: Posterior
+    draws: Floats
     rows: tuple[Row, ...]
     seed: int
-    particles: int = PARTICLES
+
+
+@dataclass(frozen=True)
+class Removal:
+    """The likelihood of a study's terms to the power of minus one: what takes the study out of a posterior."""
+
+    posterior: Posterior
+    terms: NDArray[np.bool_]
+
+    @property
+    def size(self) -> int:
+        """Length of a latent vector."""
+        return self.posterior.size
+
+    def log_likelihood_and_slope(self, vectors: Floats) -> tuple[Floats, Floats]:
+        """Return minus the log likelihood of the study's terms, and its slope."""
+        value, slope = self.posterior.log_likelihood_and_slope(vectors, only=self.terms)
+        return -value, -slope
 
 
 def predictions(task: LeftOut) -> list[dict[str, object]]:
     """Return the scores of the rows of a study that was left out."""
-    whole = task.posterior.latent
-    rest = whole.terms.subset({term.study for term in whole.terms.items} - {task.study}, by="study")
-    left = Posterior(Latent(whole.space, rest), {arm: task.posterior.emulators[arm] for arm in rest.arms})
+    latent = task.posterior.latent
+    own = np.array([term.study == task.study for term in latent.terms.items])
     generator = np.random.default_rng([task.seed, *task.study.encode()])
-    vectors = sample(left, task.particles, generator, n_last_moves=10).vectors
+    removal = Removal(task.posterior, own)
+    vectors = sample(removal, len(task.draws), generator, n_last_moves=8, start=task.draws, base=task.posterior).vectors
     scores: list[dict[str, object]] = []
-    for arm in whole.terms.subset({task.study}, by="study").arms:
-        scores += _arm(task, left, arm, vectors, generator)
+    for arm in latent.terms.subset({task.study}, by="study").arms:
+        scores += _arm(task, arm, vectors, generator)
     return scores
 
 
-def _arm(
-    task: LeftOut, left: Posterior, arm: str, vectors: Floats, generator: np.random.Generator
-) -> list[dict[str, object]]:
-    terms = task.posterior.latent.terms.subset({arm}, by="arm")
-    emulator = task.posterior.emulators[arm]
-    links = emulator.predict(left.latent.of_arm(vectors, arm))
+def _arm(task: LeftOut, arm: str, vectors: Floats, generator: np.random.Generator) -> list[dict[str, object]]:
+    latent = task.posterior.latent
+    terms, emulator = latent.terms.subset({arm}, by="arm"), task.posterior.emulators[arm]
+    links = emulator.predict(latent.of_arm(vectors, arm))
     links = links + emulator.error * generator.standard_normal(links.shape)
-    families = left.latent.terms.families
-    sampled = dict(zip(families, left.latent.tau(vectors).T, strict=True))
-    middle = {family: np.full(len(vectors), left.latent.space.tau[family]) for family in terms.families}
+    tau = dict(zip(latent.terms.families, latent.tau(vectors).T, strict=True))
     rows = [row for row in task.rows if row.arm == arm]
-    found = predict_arm(terms, links, {**middle, **sampled}, rows, task.seed)
+    found = predict_arm(terms, links, tau, rows, task.seed)
     return [{"id": row.id, **score_row(row, found[row.id])} for row in rows]
 
 
 def cross_validate(
     posterior: Posterior,
+    draws: Floats,
     rows: list[Row],
     seed: int,
     *,
     workers: int = 1,
-    particles: int = PARTICLES,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predict the rows of each study from all the others.
@@ -78,17 +90,17 @@ def cross_validate(
     Parameters
     ----------
     posterior : with the last emulators
+    draws : (K, D) draws of it; a study is taken out of them step by step
     rows : published rows of the fitted arms
     seed : seed of the samplers
     workers : processes
-    particles : particles of each posterior
 
     Returns
     -------
     DataFrame, one row a published row: ``id`` and the columns of `validation.score_row`.
     """
     studies = list(dict.fromkeys(term.study for term in posterior.latent.terms.items))
-    tasks = [LeftOut(s, posterior, tuple(row for row in rows if row.study == s), seed, particles) for s in studies]
+    tasks = [LeftOut(s, posterior, draws, tuple(row for row in rows if row.study == s), seed) for s in studies]
     if workers <= 1:
         return _collected(map(predictions, tasks), len(tasks), progress)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:

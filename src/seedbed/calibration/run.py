@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from seedbed import __version__, library
@@ -19,6 +20,7 @@ from seedbed.calibration.fit import Calibration, calibrate
 from seedbed.calibration.plan import Checked, PlanArm
 from seedbed.calibration.priors import LogitNormal, LogNormal, Prior, Uniform
 from seedbed.calibration.readings import Piece, terms_of_arm
+from seedbed.calibration.sampler import systematic
 from seedbed.calibration.simulator import Progress, Work
 from seedbed.calibration.space import Latent, Parameter, Space
 from seedbed.calibration.store import Store, write_whole
@@ -190,7 +192,9 @@ def cross_validation(setup: Setup, calibration: Calibration, workers: int, progr
     checked = setup.checked
     rows = [row for name in checked.arms("fit") for row in rows_of(setup.pieces[name], "fit")]
     told = None if progress is None else lambda done, total: progress("studies left out", done, total)
-    return cross_validate(calibration.posterior, rows, checked.plan.seed, workers=workers, progress=told)
+    generator = np.random.default_rng([checked.plan.seed, 98])
+    draws = calibration.members[systematic(calibration.log_weights, len(calibration.members), generator)]
+    return cross_validate(calibration.posterior, draws, rows, checked.plan.seed, workers=workers, progress=told)
 
 
 def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, object], minutes: float) -> Provenance:

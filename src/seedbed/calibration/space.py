@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -56,22 +57,22 @@ class Space:
     product_of: Mapping[str, str | None]
     tau: Mapping[str, float]
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Ids of the parameters."""
         return [parameter.id for parameter in self.parameters]
 
-    @property
+    @cached_property
     def products(self) -> list[str]:
         """The products that are fitted, in order of first appearance."""
         return list(dict.fromkeys(product for product in self.product_of.values() if product))
 
-    @property
+    @cached_property
     def varying(self) -> NDArray[np.int64]:
         """Positions of the parameters that differ between products."""
         return np.array([i for i, p in enumerate(self.parameters) if p.product_sd > 0], np.int64)
 
-    @property
+    @cached_property
     def product_scale(self) -> Floats:
         """Prior median of the between-product deviation of the varying parameters, in coordinates."""
         return np.array([p.product_sd / p.prior.scale for p in self.parameters if p.product_sd > 0], float)
@@ -89,7 +90,7 @@ class Latent:
     space: Space
     terms: Terms
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int]:
         """Number of coordinates of each kind, in order."""
         varying = len(self.space.varying)
@@ -102,19 +103,19 @@ class Latent:
             "row": len(self.terms),
         }
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Length of the latent vector."""
         return sum(self.sizes.values())
 
+    @cached_property
+    def _places(self) -> dict[str, slice]:
+        ends = np.cumsum([0, *self.sizes.values()])
+        return {kind: slice(int(a), int(b)) for kind, a, b in zip(self.sizes, ends[:-1], ends[1:], strict=True)}
+
     def place(self, kind: str) -> slice:
         """Return the slice of one kind."""
-        start = 0
-        for name, size in self.sizes.items():
-            if name == kind:
-                return slice(start, start + size)
-            start += size
-        raise KeyError(kind)
+        return self._places[kind]
 
     def product_place(self, product: str) -> slice:
         """Return the slice of one product's deviations."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -76,37 +77,37 @@ class Terms:
     def __len__(self) -> int:
         return len(self.items)
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """The ids in order."""
         return [term.id for term in self.items]
 
-    @property
+    @cached_property
     def arms(self) -> list[str]:
         """The arms in order of first appearance."""
         return list(dict.fromkeys(term.arm for term in self.items))
 
-    @property
+    @cached_property
     def families(self) -> list[str]:
         """The families in order of first appearance."""
         return list(dict.fromkeys(term.family for term in self.items))
 
-    @property
+    @cached_property
     def clusters(self) -> list[tuple[str, str]]:
         """The pairs of study and family that share a deviation, in order of first appearance."""
         return list(dict.fromkeys((term.study, term.family) for term in self.items))
 
-    @property
+    @cached_property
     def share(self) -> NDArray[np.bool_]:
         """True where the term is a share."""
         return np.array([term.kind == "share" for term in self.items], bool)
 
-    @property
+    @cached_property
     def observed(self) -> Floats:
         """Observed shares, or values on the link scale."""
         return np.array([term.observed for term in self.items], float)
 
-    @property
+    @cached_property
     def size(self) -> Floats:
         """Trials, or 1/variance."""
         return np.array([term.size for term in self.items], float)
