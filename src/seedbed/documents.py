@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ from seedbed.errors import ContentError, Problem, nearest
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Key = str | int
+#: How pydantic says a bound; what follows is what was expected.
+_EXPECTED = "Input should be "
 Schema = TypeVar("Schema", bound="Content")
 
 
@@ -72,6 +74,12 @@ def _line_numbers(text: str) -> dict[tuple[Key, ...], int]:
     return lines
 
 
+def placed(problems: Iterable[Problem], document: Document, keys: Sequence[Key]) -> list[Problem]:
+    """Return problems, those that name no file at the place of a document that led to them."""
+    line = document.line(keys)
+    return [item if item.file else replace(item, file=str(document.path), line=line) for item in problems]
+
+
 def _duplicate_keys(path: Path, text: str) -> list[Problem]:
     problems: list[Problem] = []
 
@@ -107,12 +115,19 @@ def load(path: Path | str) -> Document:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ContentError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
+        raise ContentError(Problem(what, str(path), line, "a text file", cure="save it as UTF-8")) from error
     try:
         duplicates = _duplicate_keys(path, text)
         data = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ContentError(Problem(f"not YAML: {error.problem}", str(path), line)) from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise ContentError(Problem(f"not YAML: {error.reason}", str(path), line, "a text file")) from error
     if duplicates:
         raise ContentError(duplicates)
     return Document(path, text, data)
@@ -150,9 +165,15 @@ def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
         )
     if item["type"] == "missing":
         return document.problem(f'missing key "{name}"', keys[:-1], cure="add it")
-    message = item["msg"].removeprefix("Value error, ")
     value = item.get("input")
+    if not keys and item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        held = f"the file holds one {type(value).__name__}, not keys with values"
+        what = "the file is empty" if value is None else held
+        return document.problem(what, expected="keys " + ", ".join(_field_names(schema)[:12]))
+    message = item["msg"].removeprefix("Value error, ")
     shown = f" = {json.dumps(value, default=str)}" if isinstance(value, str | int | float | bool) else ""
+    if name and message.startswith(_EXPECTED):
+        return document.problem(f"{name}{shown}", keys, expected=message.removeprefix(_EXPECTED))
     return document.problem(f"{name}{shown}: {message}" if name else message, keys)
 
 

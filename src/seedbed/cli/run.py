@@ -95,10 +95,13 @@ def work(folder: Annotated[Path, typer.Argument(help="A run folder that other ma
 
 def _perform(folder: Path, request: Request, workers: int, where: str, cluster: str | None, language: str) -> None:
     from seedbed import report
-    from seedbed.trial.run import execute, summarize
+    from seedbed.report import catalogue
+    from seedbed.trial.run import execute, open_folder, summarize
 
     if where not in ("processes", "threads"):
         raise RunError(f'--where "{where}": expected processes or threads')
+    catalogue.load(language)
+    open_folder(folder, request)
     console = Console()
     place: Literal["threads", "processes"] = "threads" if where == "threads" else "processes"
     began = time.monotonic()

@@ -282,6 +282,7 @@ def inputs(model: str) -> ModelInputs:
     ContentError
         No such model, or a file of it is wrong.
     """
+    library.find("models", model)
     content = read(library.find("inputs", model), ModelInputs)
     described = read_model(model)
     doses = [dose for item in described.interventions.values() for dose in item.doses]

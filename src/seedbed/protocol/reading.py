@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from seedbed import library
-from seedbed.documents import Content, Document, load, parse
+from seedbed.documents import Content, Document, load, parse, placed
 from seedbed.errors import ContentError, Problem
 from seedbed.lenient import parse_leniently
 from seedbed.protocol import catalogue
@@ -41,7 +41,7 @@ def inspect(document: Document) -> tuple[Protocol | None, list[Problem]]:
     try:
         protocol = _with_references(content)
     except ContentError as error:
-        return None, problems + error.problems
+        return None, problems + placed(error.problems, document, ("model",))
     return protocol, problems + [problem for check in CHECKS for problem in check(protocol, document)]
 
 

@@ -200,7 +200,8 @@ def share_table(run: Run, columns: Sequence[str], levels: Iterable[Any], *, miss
         for column in columns
         if column in run.endpoints and run.arm(arm)[column].notna().any()
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    columns = ["arm", "column", "level", "n", "of", "share"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def _filled(column: pd.Series, missing: str | None) -> pd.Series:

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 
 from seedbed import library, population, protocol
-from seedbed.documents import Document, load
-from seedbed.errors import ContentError, Problem, SimulationError, nearest
+from seedbed.documents import Document, load, placed
+from seedbed.errors import ContentError, Problem, nearest
 from seedbed.model import read_model
 from seedbed.population import PREFIX, Parameter, Population
 from seedbed.population.checks import DERIVED_AT_ENROLLMENT
@@ -70,7 +70,7 @@ def read(name_or_path: str | Path) -> tuple[Protocol, Population]:
         try:
             who = read_population(_beside(document, found.population), found)
         except ContentError as error:
-            problems = problems + error.problems
+            problems = problems + placed(error.problems, document, ("population",))
     if found is not None and who is not None:
         problems = problems + fit_problems(found, who, document)
     if problems or found is None or who is None:
@@ -226,7 +226,7 @@ def enroll(trial: Protocol, who: Population, n: int, seed: int, sets: ParameterS
 
     Raises
     ------
-    SimulationError
+    ContentError
         Hardly any candidate is eligible.
     """
     last = candidate_of(trial, who, n, seed)
@@ -244,7 +244,7 @@ def blocks(trial: Protocol, who: Population, n: int, seed: int, *, size: int) ->
 
     Raises
     ------
-    SimulationError
+    ContentError
         Hardly any candidate is eligible.
     """
     ends = [*range(size, n, size), n]
@@ -257,10 +257,9 @@ def blocks(trial: Protocol, who: Population, n: int, seed: int, *, size: int) ->
         start += chunk
         if start >= JUDGED_AFTER and eligible.size < start * FEWEST_ELIGIBLE:
             rarest = trial.eligibility[int(met.mean(axis=0).argmin())]
-            raise SimulationError(
-                f'{eligible.size} of {start} candidates of population "{who.id}" are eligible for "{trial.id}"; '
-                f"the rarest condition is: {rarest}; relax it or choose another population"
-            )
+            what = f'{eligible.size} of {start} candidates of population "{who.id}" are eligible for "{trial.id}"'
+            cure = f"the rarest condition is: {rarest}; relax it or choose another population"
+            raise ContentError(Problem(what, cure=cure))
     lasts = [int(eligible[end - 1]) for end in ends]
     firsts = [0, *(last + 1 for last in lasts[:-1])]
     return list(zip(firsts, lasts, strict=True))

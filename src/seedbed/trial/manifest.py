@@ -139,7 +139,7 @@ def read(folder: Path) -> Manifest:
     RunError
         There is none, or it cannot be understood.
     """
-    file = folder if folder.is_file() else folder / FILE_NAME
+    file = folder if folder.is_file() or folder.suffix == ".json" else folder / FILE_NAME
     try:
         return Manifest.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -54,7 +54,10 @@ def open_folder(folder: Path, request: Request) -> Manifest:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} holds files that are no run of seedbed; give another --out")
     made = manifests.new(request, plan(request))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     for name, resolved in request.inputs.items():
         text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
         manifests.write_atomically(folder / f"{name}.yaml", text)

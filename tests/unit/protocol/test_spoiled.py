@@ -64,7 +64,7 @@ SPOILED = {
     ),
     "negative dose": (
         [("dose: 5,", "dose: -5,")],
-        ["line 25  elements.growth_factor.drugs.0.dose = -5: Input should be greater than 0"],
+        ["line 25  elements.growth_factor.drugs.0.dose = -5; expected greater than 0"],
     ),
     "unknown drug": (
         [("drug: filgrastim", "drug: filgrastym")],

@@ -144,6 +144,8 @@ def response(setting: Setting) -> Section:
     levels = {level: t(f"response_level.{level}") for level in RESPONSE_LEVELS}
     table = summary.share_table(run, tuple(groups), RESPONSE_LEVELS, missing="NE")
     table = table[table["n"] > 0]
+    if table.empty:
+        return Section("response", t("response.title"), (Paragraph(t("response.nothing")),))
     described = joined(t, [_response_words(setting, arm) for arm in run.arms])
     chart = charts.stacked_shares(
         table, t, arms, groups=groups, levels=levels, colors=theme.RESPONSE_COLORS, description=described

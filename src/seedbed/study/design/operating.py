@@ -191,21 +191,25 @@ def looks_table(plan: Plan, size: Size, expected_events: float, worlds: dict[str
         for name, world in worlds.items():
             for look, fraction in enumerate(boundary.fraction):
                 decided = world.decisions
-                rows.append({
-                    "world": name,
-                    "arm": plan.experimental[comparison].id,
-                    "look": look + 1,
-                    "information": float(fraction),
-                    "events": (*size.interim_events, size.final_events or expected_events)[look],
-                    "critical_z": float(boundary.critical[look]),
-                    "nominal_p_value": float(boundary.nominal_p_value[look]),
-                    "alpha_spent": float(boundary.spent[look]),
-                    "stops_for_efficacy": float((decided.efficacy_look[:, comparison] == look).mean()),
-                    "stops_for_futility": float((decided.futility_look[:, comparison] == look).mean()),
-                    "performed": float(np.isfinite(world.looks.day[:, look]).mean()),
-                    "month": _mean_month(world.looks.day[:, look]),
-                    "hazard_ratio_at_bound": hazard_ratio_at_bound(world, look, comparison, boundary.critical[look]),
-                })
+                rows.append(
+                    {
+                        "world": name,
+                        "arm": plan.experimental[comparison].id,
+                        "look": look + 1,
+                        "information": float(fraction),
+                        "events": (*size.interim_events, size.final_events or expected_events)[look],
+                        "critical_z": float(boundary.critical[look]),
+                        "nominal_p_value": float(boundary.nominal_p_value[look]),
+                        "alpha_spent": float(boundary.spent[look]),
+                        "stops_for_efficacy": float((decided.efficacy_look[:, comparison] == look).mean()),
+                        "stops_for_futility": float((decided.futility_look[:, comparison] == look).mean()),
+                        "performed": float(np.isfinite(world.looks.day[:, look]).mean()),
+                        "month": _mean_month(world.looks.day[:, look]),
+                        "hazard_ratio_at_bound": hazard_ratio_at_bound(
+                            world, look, comparison, boundary.critical[look]
+                        ),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -249,8 +253,14 @@ def bias_table(plan: Plan, pool: PoolData, world: World, counterfactual: PoolDat
     error = world.looks.error[:, -1, :, index]
     rows = []
     for comparison, arm in enumerate(pool.arms[1:]):
-        own = _bias_row(plan, arm, "planned", target[comparison], truth(plan, pool, Handling.of_plan(plan))[comparison],
-                        planned[:, comparison])
+        own = _bias_row(
+            plan,
+            arm,
+            "planned",
+            target[comparison],
+            truth(plan, pool, Handling.of_plan(plan))[comparison],
+            planned[:, comparison],
+        )
         covered = np.abs(planned[:, comparison] - target[comparison]) <= 1.959964 * error[:, comparison]
         rows.append({**own, "coverage": float(covered.mean())})
         for number, naive in enumerate(plan.estimand.naive):
@@ -289,12 +299,14 @@ def by_size(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
         world = simulation.world(pool, size, plan.replicates.by_size, f"size {subjects}")
         numbers = headline(world)
         closed = _closed_form(plan, target, float(world.looks.events[:, -1, 0].mean()))
-        rows.append({
-            **proportion_row("power", numbers["power"], subjects=subjects),
-            "events": float(np.mean(numbers["events"])),
-            "duration_months": float(np.mean(numbers["duration_months"])),
-            "closed_form": closed,
-        })
+        rows.append(
+            {
+                **proportion_row("power", numbers["power"], subjects=subjects),
+                "events": float(np.mean(numbers["events"])),
+                "duration_months": float(np.mean(numbers["duration_months"])),
+                "closed_form": closed,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -325,12 +337,14 @@ def assurance(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
         purpose = f"parameter set {number}"
         looks = simulate(plan, part, size, each, purpose=purpose, distinct=True, progress=simulation.progress)
         power = float(World(looks, decide(plan, looks, size, simulation.expected_events)).success().mean())
-        rows.append({
-            "parameter_set": int(part.parameter_set[0]),
-            "power": power,
-            "monte_carlo_se": float(np.sqrt(power * (1 - power) / each)),
-            "target": float(truth(plan, part, Handling.of_plan(plan))[0]),
-        })
+        rows.append(
+            {
+                "parameter_set": int(part.parameter_set[0]),
+                "power": power,
+                "monte_carlo_se": float(np.sqrt(power * (1 - power) / each)),
+                "target": float(truth(plan, part, Handling.of_plan(plan))[0]),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -257,9 +257,7 @@ def read_runs(plan: Plan, folders: Sequence[Path]) -> PoolData:
             parts.append(_read_table(folder, name, plan))
         horizons.append(_follow_up(folder))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    return from_tables(
-        plan, joined["events"], joined["endpoints"], joined["subjects"], follow_up_days=min(horizons)
-    )
+    return from_tables(plan, joined["events"], joined["endpoints"], joined["subjects"], follow_up_days=min(horizons))
 
 
 def _read_table(folder: Path, name: str, plan: Plan) -> pd.DataFrame:

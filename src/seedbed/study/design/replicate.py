@@ -215,10 +215,12 @@ class _Analysis:
         arm = self.comparisons[index]
         of_interest = self.data.event & ~self.data.other_cause
         competing = self.data.competing | (self.data.event & self.data.other_cause)
-        return gray_z([
-            risk_sets(self.data.time, of_interest, self.drawn.arm == arm, include=include, competing=competing)
-            for include in self._included_by_stratum(arm)
-        ])
+        return gray_z(
+            [
+                risk_sets(self.data.time, of_interest, self.drawn.arm == arm, include=include, competing=competing)
+                for include in self._included_by_stratum(arm)
+            ]
+        )
 
     def estimates(self) -> tuple[Floats, Floats]:
         """Return the three summaries and their standard errors, (R, K, 3) each.

@@ -213,9 +213,7 @@ def _worlds(simulation: Simulator, pool: PoolData, size: Size) -> dict[str, Worl
 def _blocks(simulation: Simulator, pool: PoolData, size: Size) -> list[World]:
     rows = operating.block_rows(simulation.plan, pool)
     each = _block_replicates(simulation.plan, len(rows))
-    return [
-        simulation.world(pool.take(members), size, each, f"block {number}") for number, members in enumerate(rows)
-    ]
+    return [simulation.world(pool.take(members), size, each, f"block {number}") for number, members in enumerate(rows)]
 
 
 def _characteristics(worlds: Mapping[str, World], blocks: list[World]) -> pd.DataFrame:
@@ -249,9 +247,7 @@ def _smallest_set(pool: PoolData) -> int | None:
     return min(rows.size for rows in sets) if sets else None
 
 
-def _facts(
-    plan: Plan, pool: PoolData, simulation: Simulator, tables: Mapping[str, pd.DataFrame]
-) -> dict[str, Any]:
+def _facts(plan: Plan, pool: PoolData, simulation: Simulator, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     powers = tables["assurance"]["power"]
     return {
         "seedbed_version": __version__,
