@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from seedbed import protocol
-from seedbed.errors import SimulationError
+from seedbed.errors import ContentError
 from seedbed.protocol import ParameterChange
 from seedbed.trial import enrollment
 from seedbed.trial.logistics import luck_of, schedule
@@ -181,7 +181,7 @@ def test_hardly_anybody_eligible_is_an_error(trial):
     found, who = trial
     rare = protocol.Condition(covariate="age", below=18.01)
     picky = found.model_copy(update={"eligibility": (*found.eligibility, rare)})
-    with pytest.raises(SimulationError, match=r"the rarest condition is: age < 18\.01; relax it"):
+    with pytest.raises(ContentError, match=r"the rarest condition is: age < 18\.01; relax it"):
         enrollment.enroll(picky, who, 10, seed=1)
 
 
