@@ -49,6 +49,23 @@ def test_text_that_is_not_yaml_is_named_with_its_line(tmp_path):
         load(_write(tmp_path, "id: a\n  b: [\n"))
 
 
+def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path):
+    file = tmp_path / "latin.yaml"
+    file.write_bytes(b"id: a\nnote: caf\xe9\n")
+    with pytest.raises(ContentError, match="line 2  byte 0xe9 is not UTF-8; expected a text file; save it as UTF-8"):
+        load(file)
+    file.write_bytes(b"id: a\nnote: \x00\n")
+    with pytest.raises(ContentError, match="line 2  not YAML: control characters"):
+        load(file)
+
+
+def test_a_file_that_holds_no_keys_says_what_it_should_hold(tmp_path):
+    with pytest.raises(ContentError, match="the file is empty; expected keys id, drugs, note"):
+        read(_write(tmp_path, ""), Regimen)
+    with pytest.raises(ContentError, match="the file holds one list, not keys with values"):
+        read(_write(tmp_path, "- a\n"), Regimen)
+
+
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(ContentError, match=r"absent\.yaml"):
         load(tmp_path / "absent.yaml")
