@@ -1,0 +1,82 @@
+"""The command `seedbed run` as a user meets it: wrong input ends cleanly and leaves nothing behind."""
+
+import sys
+
+import pytest
+
+from seedbed import library
+from seedbed.cli.main import app
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Return a function that runs the command in an empty folder and gives exit code, message and files left."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments):
+        before = set(tmp_path.rglob("*"))
+        monkeypatch.setattr(sys, "argv", ["seedbed", "run", *arguments])
+        code = 0
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code
+        written = capsys.readouterr()
+        return code, written.out + written.err, set(tmp_path.rglob("*")) - before
+
+    return invoke
+
+
+def spoil(folder, *changes):
+    text = library.find("protocols", "wei_2022_tp53").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+SPOILED = {
+    "unknown population": (
+        ("population: large_b_cell_lymphoma_tp53", "population: large_b_cell_lymphoma_tp5"),
+        "line 10",
+    ),
+    "unknown model": (("model: asct_cart", "model: asct_card"), 'line 11  unknown model "asct_card"'),
+    "nobody eligible": (
+        ("at_least: 18, at_most: 75", "at_least: 130, at_most: 150"),
+        "the rarest condition is: age >= 130",
+    ),
+    "negative dose": (("dose: 8.0e+6", "dose: -8.0e+6"), "expected greater than 0"),
+    "empty eligibility": (("at_least: 18, at_most: 75", "at_least: 76, at_most: 75"), "nobody can be at least 76"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_wrong_protocol_ends_with_code_2_and_writes_nothing(run, tmp_path, name):
+    change, told = SPOILED[name]
+    code, message, left = run(spoil(tmp_path, change), "--subjects", "4", "--out", "a")
+    assert code == 2
+    assert told in message
+    assert "Traceback" not in message
+    assert {file.name for file in left} <= {"mine.yaml"}
+
+
+def test_an_unknown_language_is_told_before_anything_is_simulated(run):
+    code, message, left = run("wei_2022_tp53", "--subjects", "4", "--lang", "fr", "--out", "a")
+    assert (code, left) == (2, set())
+    assert 'unknown language "fr"; expected one of en, zh' in message
+
+
+def test_a_folder_that_cannot_be_made_is_named(run, tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    code, message, left = run("wei_2022_tp53", "--subjects", "4", "--out", "file/a")
+    assert (code, left) == (1, set())
+    assert "file/a: cannot be made" in message
+
+
+def test_a_run_of_one_day_still_reports(run):
+    code, message, left = run("wei_2022_tp53", "--subjects", "2", "--until", "1", "--where", "threads", "--out", "a")
+    assert code == 0, message
+    report = next(file for file in left if file.name == "report.html")
+    assert "Nobody was followed to the first assessment of response." in report.read_text(encoding="utf-8")
