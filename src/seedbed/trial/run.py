@@ -2,7 +2,7 @@
 
 `request` settles everything that decides the numbers; `execute` works the shards, resumes what a killed run left,
 merges the tables and checks that hardly any subject failed. What the folder holds is listed in
-`docs/reference/run_folder.md`.
+`docs/reference/tables.md`.
 """
 
 from __future__ import annotations
