@@ -1,4 +1,4 @@
-"""What holds for every test: shared helpers importable, own cache folder, the same examples at every run."""
+"""What holds for every test: one thread of linear algebra, own cache and home folder, repeatable examples."""
 
 import os
 import shutil
@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+for library in ("OPENBLAS", "OMP", "MKL"):  # read when NumPy is first imported, which no plugin does before
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).parent))
 

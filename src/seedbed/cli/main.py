@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -28,6 +29,11 @@ COMMANDS = (
     "design",
     "forecast",
 )
+#: Linear algebra runs on one thread unless told otherwise: threads pay only for large matrices, and sums split among
+#: threads depend on how many there are, so that two machines would differ in the last bits.
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+for _variable in THREADS:
+    os.environ.setdefault(_variable, "1")
 
 
 def application() -> typer.Typer:
