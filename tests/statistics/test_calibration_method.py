@@ -55,6 +55,7 @@ def test_known_truth_is_recovered(truth, result):
 
 def test_new_members_lie_where_the_emulator_said(result):
     last = result.rounds[-1]
+    assert last.overall_drift < 0.3
     assert np.median(np.abs(last.residual_mean)) < 0.3
     assert 0.7 < np.median(last.residual_sd) < 1.2
 

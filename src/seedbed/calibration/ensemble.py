@@ -34,13 +34,15 @@ SIGNIFICANT_DIGITS = 7
 
 
 class RoundRecord(Content):
-    """What one refinement round found."""
+    """What one refinement round found; see `seedbed.calibration.fit.Round`."""
 
     number: int
     effective: float
     temperatures: int
     acceptance: float
-    largest_misfit: float
+    mixing: float
+    drift: float
+    largest_drift: float
 
 
 class Provenance(Content):
@@ -116,7 +118,9 @@ def rounds_of(calibration: Calibration) -> tuple[RoundRecord, ...]:
             effective=round(r.effective, 1),
             temperatures=len(r.draws.temperatures) - 1,
             acceptance=round(r.draws.acceptance, 3),
-            largest_misfit=round(float(np.max(np.abs(r.residual_mean))), 3),
+            mixing=round(r.draws.mixing, 3),
+            drift=round(r.overall_drift, 3),
+            largest_drift=round(float(np.max(np.abs(r.drift))), 3),
         )
         for r in calibration.rounds
     )

@@ -1,10 +1,12 @@
-r"""Calibrate: design, simulate, emulate, sample, repeat where the posterior sits, correct, resample.
+r"""Calibrate: design, simulate, emulate, sample, look where the posterior sits, correct, resample.
 
-1. A space-filling design of the prior is simulated in every arm.
-2. Emulators are fitted, the posterior with emulators is sampled, and some of its particles are simulated.
-3. The emulators are fitted again with the new members; the members get importance weights from the old
-   posterior to the new one, in which each member's prediction is its emulator combined with its own simulation.
-4. Steps 2 and 3 repeat until the weights have the wanted effective size; then members are resampled.
+1. A space-filling design of the prior is simulated in every arm, and emulators are fitted to it.
+2. The posterior with emulators is sampled, and some of its particles, the members, are simulated afresh.
+3. The members' simulations judge the emulators that had not seen them: how far the mean of each term is off (its
+   *drift*, in units of what the term's data and deviation leave open), and the spread of the residuals.
+4. The members get importance weights from the emulated to their own prediction, which is the emulator's combined
+   with the member's own simulation.
+5. With much drift, or too few effective members, the emulators learn from the new members and 2 to 4 are repeated.
 
 Why the weights are not made of the simulations alone: a member's own simulation is so noisy that the weights of
 a hundred terms collapse on one member. The emulator pools the patients of all members; its error is in the
@@ -46,7 +48,7 @@ class Budget(Content):
     subjects : virtual patients a member and arm
     particles : particles of the sampler
     ensemble : parameter sets of the result
-    wanted_effective : effective members at which the rounds may stop
+    wanted_effective, allowed_drift : effective members, and root mean squared drift, at which the rounds may stop
     """
 
     prior_members: int = Field(1024, ge=16)
@@ -57,6 +59,7 @@ class Budget(Content):
     particles: int = Field(1024, ge=64)
     ensemble: int = Field(256, ge=2)
     wanted_effective: float = Field(200, gt=0)
+    allowed_drift: float = Field(0.25, gt=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -76,15 +79,27 @@ class Round:
     number : 1, 2, ...
     draws : particles of the posterior that was sampled
     effective : effective members after correction
-    residual_mean, residual_sd : (T,) of the new members' standardised differences from the emulator that had
-        not seen them; 0 and 1 for a perfect emulator
+    drift : (T,) mean difference of the members' simulations from the emulators that had not seen them, over the
+        standard deviation that the term's data and between-study deviation leave
+    residual_mean, residual_sd : (T,) of the members' standardised residuals; 0 and 1 for a perfect emulator
     """
 
     number: int
     draws: Draws
     effective: float
+    drift: Floats
     residual_mean: Floats
     residual_sd: Floats
+
+    @property
+    def overall_drift(self) -> float:
+        """Root mean squared drift of the terms."""
+        return float(np.sqrt(np.mean(self.drift**2)))
+
+    def is_enough(self, budget: Budget) -> bool:
+        """Tell whether the rounds may stop here."""
+        enough = self.effective >= budget.wanted_effective and self.overall_drift <= budget.allowed_drift
+        return self.number >= budget.least_rounds and enough
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,7 @@ class Calibration:
     members : (M, D) latent vectors of the last round
     log_weights : (M,) their importance weights
     simulated : per arm, the last round's simulations
-    posterior : the last emulators' posterior
+    posterior : the posterior with emulators that have seen every member, for studies left out and misfits
     rounds : one entry a round
     chosen : (K,) positions of the members resampled into the ensemble
     """
@@ -157,14 +172,12 @@ def calibrate(
         draws = _draw(posterior, budget, work, number, progress)
         members = _stored(work, f"members-{number}", lambda draws=draws: _members(draws, budget, work.seed))
         fresh = work.members(number, arm_coordinates(latent, members, arms))
+        log_weights = correction(posterior, members, fresh)
+        rounds.append(_judged(number, draws, posterior, members, fresh, log_weights))
         simulated = {arm: simulated[arm] + fresh[arm] for arm in arms}
         importance = {arm: closeness(simulated[arm].coordinates, fresh[arm].coordinates) for arm in arms}
-        following = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
-        log_weights = correction(posterior, following, members, fresh)
-        mean, sd = _residuals(posterior, members, fresh)
-        rounds.append(Round(number, draws, effective_size(log_weights), mean, sd))
-        posterior = following
-        if number >= budget.least_rounds and rounds[-1].effective >= budget.wanted_effective:
+        posterior = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
+        if rounds[-1].is_enough(budget):
             break
     chosen = systematic(log_weights, budget.ensemble, np.random.default_rng([work.seed, 99]))
     return Calibration(latent, members, log_weights, fresh, posterior, tuple(rounds), chosen)
@@ -207,18 +220,18 @@ def closeness(coordinates: Floats, near: Floats) -> Floats:
     return 1.0 / np.maximum(1.0, distance / 1.5)
 
 
-def correction(old: Posterior, new: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> Floats:
-    """Return the (M,) log importance weights of members drawn from `old` towards `new`.
+def correction(posterior: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> Floats:
+    """Return the (M,) log importance weights of members from the emulators towards their own simulations.
 
-    The rows' own deviations are integrated out in both. In `new`, a member's prediction is the emulator's
-    combined with the member's own simulation, by their precisions.
+    The rows' own deviations are integrated out. A member's own prediction is the emulator's combined with its
+    simulation, by their precisions.
     """
-    terms = old.latent.terms
-    before = marginal_log_likelihood(terms, old.emulated(members) + old.deviation(members), old.row_sd(members))
-    prediction, error = combined(new, members, simulated)
-    row_sd = np.sqrt(np.maximum(new.row_sd(members) ** 2 - new.error**2 + error**2, 1e-12))
-    after = marginal_log_likelihood(terms, prediction + new.deviation(members), row_sd)
-    return (after - before).sum(axis=1)
+    terms, deviation = posterior.latent.terms, posterior.deviation(members)
+    row_sd = posterior.row_sd(members)
+    before = marginal_log_likelihood(terms, posterior.emulated(members) + deviation, row_sd)
+    prediction, error = combined(posterior, members, simulated)
+    own_sd = np.sqrt(np.maximum(row_sd**2 - posterior.error**2 + error**2, 1e-12))
+    return (marginal_log_likelihood(terms, prediction + deviation, own_sd) - before).sum(axis=1)
 
 
 def combined(posterior: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> tuple[Floats, Floats]:
@@ -246,15 +259,42 @@ def _on_link(
     return np.where(simulated.weight > 0, target, prediction), weight
 
 
-def _residuals(posterior: Posterior, members: Floats, simulated: Mapping[str, Simulated]) -> tuple[Floats, Floats]:
+def _judged(
+    number: int,
+    draws: Draws,
+    posterior: Posterior,
+    members: Floats,
+    fresh: Mapping[str, Simulated],
+    log_weights: Floats,
+) -> Round:
+    """Compare the members' simulations with emulators that had not seen them."""
     prediction = posterior.emulated(members)
-    mean, sd = np.zeros(prediction.shape[1]), np.ones(prediction.shape[1])
+    mean, sd, drift = (np.zeros(prediction.shape[1]) for _ in range(3))
     for arm, where in posterior.positions.items():
-        target, weight = _on_link(posterior, where, prediction[:, where], simulated[arm])
+        target, weight = _on_link(posterior, where, prediction[:, where], fresh[arm])
         scale = np.sqrt(1.0 / np.maximum(weight, 1e-12) + posterior.error[where] ** 2)
         standardised = (target - prediction[:, where]) / scale
         mean[where], sd[where] = standardised.mean(axis=0), standardised.std(axis=0)
-    return mean, sd
+        tau = posterior.latent.tau(members).mean(axis=0)[posterior.family[where]]
+        terms = posterior.latent.terms.subset({arm}, by="arm")
+        drift[where] = _drift(terms, prediction[:, where], fresh[arm], tau)
+    return Round(number, draws, effective_size(log_weights), drift, mean, sd)
+
+
+def _drift(terms: Terms, prediction: Floats, simulated: Simulated, tau: Floats) -> Floats:
+    """Return by how much simulations lie above predictions, all members' patients together.
+
+    In units of the standard deviation that a term's data and the deviation `tau` of its study leave; shares are
+    compared as shares, for the logit of one that is nearly 0 or 1 means little.
+    """
+    weight = np.where(simulated.weight > 0, simulated.weight, 1e-12)
+    estimate = np.where(simulated.weight > 0, simulated.estimate, 0.0)
+    natural = np.where(terms.share, expit(prediction), prediction)
+    seen, expected = ((weight * value).sum(axis=0) / weight.sum(axis=0) for value in (estimate, natural))
+    smooth = (np.clip(expected, 0.0, 1.0) * terms.size + 0.5) / (terms.size + 1.0)
+    binomial = smooth * (1.0 - smooth)
+    variance = np.where(terms.share, binomial / terms.size + (binomial * tau) ** 2, 1.0 / terms.size + tau**2)
+    return (seen - expected) / np.sqrt(variance)
 
 
 def marginal_log_likelihood(terms: Terms, middle: Floats, sd: Floats, n_nodes: int = 41) -> Floats:
