@@ -69,12 +69,14 @@ def exponential_tables(n: int, hazards: dict[str, float], *, seed: int = 1, extr
             kept = day <= luck / hazard
             events.append(pd.DataFrame({"subject": subject[kept], "arm": arm, "event": name, "day": day[kept]}))
         endpoints.append(pd.DataFrame({"subject": subject, "arm": arm, "crs_grade": (subject * 7) % 5}))
-    subjects = pd.DataFrame({
-        "subject": subject,
-        "tp53": generator.uniform(size=n) < 0.4,
-        "age": generator.normal(58, 9, n),
-        "parameter_set": subject % 10,
-    })
+    subjects = pd.DataFrame(
+        {
+            "subject": subject,
+            "tp53": generator.uniform(size=n) < 0.4,
+            "age": generator.normal(58, 9, n),
+            "parameter_set": subject % 10,
+        }
+    )
     return pd.concat(events), pd.concat(endpoints), subjects
 
 

@@ -70,9 +70,10 @@ def test_conditioning_spares_cells_that_come_later(course):
 def test_conditioning_meets_cells_infused_with_it(course):
     """Cells given two hours after melphalan still meet a third of it."""
     soon = [(DAY_0 - 1 / 12, "alkylator_drug", 1.0), *doses.cart()]
-    assert course("cart_infused_blood", soon, until=21).loc[0.5] < 0.5 * course(
-        "cart_infused_blood", doses.cart(), until=21
-    ).loc[0.5]
+    assert (
+        course("cart_infused_blood", soon, until=21).loc[0.5]
+        < 0.5 * course("cart_infused_blood", doses.cart(), until=21).loc[0.5]
+    )
 
 
 def test_conditioning_cannot_kill_a_whole_tumor(course):
@@ -139,9 +140,7 @@ def test_granulopoiesis_dips_with_inflammation_and_comes_back(course):
     table = course(["neutrophil_blood", "marrow_inflammation"], given, {"chemosensitivity": 0.35}, until=90)
     assert 4 <= days_below(table["neutrophil_blood"], 0.5) <= 14
     assert table["neutrophil_blood"].loc[28.0] > 1.0
-    calm = course(
-        "neutrophil_blood", given, {"chemosensitivity": 0.35, "Imax_interferon_marrow": 0.0}, until=90
-    )
+    calm = course("neutrophil_blood", given, {"chemosensitivity": 0.35, "Imax_interferon_marrow": 0.0}, until=90)
     assert table["neutrophil_blood"].loc[25.0] < 0.8 * calm.loc[25.0]
     assert table["marrow_inflammation"].idxmax() > 10
     assert table["neutrophil_blood"].iloc[-1] == pytest.approx(4.5, rel=0.1)
@@ -434,8 +433,21 @@ def test_serum_marker_is_0_without_tumor(course):
 
 
 def test_observation_adds_up(course):
-    names = ["tumor_total", "tumor_systemic", "tumor_cns", "cart_total", "cart_blood", "lymphocyte_blood", "t_naive",
-             "t_memory", "t_regulatory", "nk_cells", "b_normal", "cart_memory_share", "cart_exhausted_share"]
+    names = [
+        "tumor_total",
+        "tumor_systemic",
+        "tumor_cns",
+        "cart_total",
+        "cart_blood",
+        "lymphocyte_blood",
+        "t_naive",
+        "t_memory",
+        "t_regulatory",
+        "nk_cells",
+        "b_normal",
+        "cart_memory_share",
+        "cart_exhausted_share",
+    ]
     table = course(names, [*doses.fludarabine_cyclophosphamide(), *doses.cart()], {"tumor_burden_cns": 1.0})
     np.testing.assert_allclose(table["tumor_total"], table["tumor_systemic"] + table["tumor_cns"], rtol=1e-9)
     np.testing.assert_allclose(table["cart_blood"], 2 * table["cart_total"], rtol=1e-9)

@@ -53,9 +53,7 @@ def draw(parameter):
 
 @pytest.fixture(scope="module")
 def simulate():
-    program = engine.compile_model(
-        engine.read_model(MODEL.sbml), varied=(*VARIED, *CD28), observables=OBSERVABLES
-    )
+    program = engine.compile_model(engine.read_model(MODEL.sbml), varied=(*VARIED, *CD28), observables=OBSERVABLES)
 
     def run(given, **fixed):
         values = {name: draw(parameter) for name, parameter in VARIED.items()}

@@ -20,7 +20,6 @@ def test_every_generated_page_is_current(generator):
     stale = [
         name
         for name, text in generator.pages().items()
-        if not (DOCS / "reference" / name).exists()
-        or (DOCS / "reference" / name).read_text(encoding="utf-8") != text
+        if not (DOCS / "reference" / name).exists() or (DOCS / "reference" / name).read_text(encoding="utf-8") != text
     ]
     assert not stale, "run: python docs/generate.py"

@@ -43,9 +43,7 @@ def test_swapping_the_arms_flips_every_sign(rows):
     np.testing.assert_allclose(
         replicates.rmst_differences(one, 30.0).value, -replicates.rmst_differences(other, 30.0).value, atol=1e-9
     )
-    np.testing.assert_allclose(
-        cox.log_hazard_ratios([one])[0], -cox.log_hazard_ratios([other])[0], atol=1e-4
-    )
+    np.testing.assert_allclose(cox.log_hazard_ratios([one])[0], -cox.log_hazard_ratios([other])[0], atol=1e-4)
 
 
 @QUICK

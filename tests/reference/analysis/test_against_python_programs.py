@@ -24,12 +24,14 @@ def trials(n_replicates: int = 12, n: int = 300) -> list[pd.DataFrame]:
         cut = generator.uniform(200, 700, n)
         width = 28 if replicate % 2 else 1
         made.append(
-            pd.DataFrame({
-                "arm": np.where(experimental, *ARMS),
-                "time": np.ceil(np.minimum(later, cut) / width) * width,
-                "event": later <= cut,
-                "stratum": generator.integers(0, 3, n),
-            })
+            pd.DataFrame(
+                {
+                    "arm": np.where(experimental, *ARMS),
+                    "time": np.ceil(np.minimum(later, cut) / width) * width,
+                    "event": later <= cut,
+                    "stratum": generator.integers(0, 3, n),
+                }
+            )
         )
     return made
 

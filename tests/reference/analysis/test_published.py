@@ -9,9 +9,7 @@ from seedbed.analysis.tte import example_tte
 ARMS = ("six_mp", "placebo")
 
 
-@pytest.mark.parametrize(
-    ("n_looks", "constant"), [(2, 2.178), (3, 2.289), (4, 2.361), (5, 2.413), (10, 2.555)]
-)
+@pytest.mark.parametrize(("n_looks", "constant"), [(2, 2.178), (3, 2.289), (4, 2.361), (5, 2.413), (10, 2.555)])
 def test_pocock_constants(n_looks, constant):
     """Jennison and Turnbull 2000, table 2.1, two-sided alpha 0.05; constants printed to three decimals."""
     fractions = np.arange(1, n_looks + 1) / n_looks
@@ -19,9 +17,7 @@ def test_pocock_constants(n_looks, constant):
     assert above.sum() + below.sum() == pytest.approx(0.05, abs=1.5e-4)
 
 
-@pytest.mark.parametrize(
-    ("n_looks", "constant"), [(2, 1.977), (3, 2.004), (4, 2.024), (5, 2.040), (10, 2.087)]
-)
+@pytest.mark.parametrize(("n_looks", "constant"), [(2, 1.977), (3, 2.004), (4, 2.024), (5, 2.040), (10, 2.087)])
 def test_obrien_fleming_constants(n_looks, constant):
     """Jennison and Turnbull 2000, table 2.3, two-sided alpha 0.05; constants printed to three decimals."""
     fractions = np.arange(1, n_looks + 1) / n_looks

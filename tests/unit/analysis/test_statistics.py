@@ -101,11 +101,13 @@ def test_paired_influences_give_greenwood_and_gain_from_pairing():
 
 
 def test_paired_mean_difference_by_hand():
-    table = pd.DataFrame({
-        "subject": [1, 2, 3, 1, 2, 3],
-        "arm": ["a"] * 3 + ["b"] * 3,
-        "value": [3.0, 5.0, 7.0, 1.0, 2.0, 6.0],
-    })
+    table = pd.DataFrame(
+        {
+            "subject": [1, 2, 3, 1, 2, 3],
+            "arm": ["a"] * 3 + ["b"] * 3,
+            "value": [3.0, 5.0, 7.0, 1.0, 2.0, 6.0],
+        }
+    )
     found = paired.mean_difference(table, value="value", arms=("a", "b"))
     assert found.paired.value == pytest.approx(2.0)
     assert found.paired.standard_error == pytest.approx(1.0 / np.sqrt(3))
@@ -138,12 +140,14 @@ def test_excess_over_independent_action():
 
 
 def test_standardized_mean_differences():
-    table = pd.DataFrame({
-        "arm": ["a"] * 4 + ["b"] * 4,
-        "age": [50.0, 60, 70, 80, 40, 50, 60, 70],
-        "tp53": [True, True, False, False, True, False, False, False],
-        "disease": ["x", "x", "y", "z", "x", "x", "y", "z"],
-    })
+    table = pd.DataFrame(
+        {
+            "arm": ["a"] * 4 + ["b"] * 4,
+            "age": [50.0, 60, 70, 80, 40, 50, 60, 70],
+            "tp53": [True, True, False, False, True, False, False, False],
+            "disease": ["x", "x", "y", "z", "x", "x", "y", "z"],
+        }
+    )
     found = balance.standardized_mean_differences(table, groups=("a", "b"), covariates=["age", "tp53", "disease"])
     by_name = found.set_index("covariate")["difference"]
     assert by_name["age"] == pytest.approx(10 / np.std([50, 60, 70, 80], ddof=1))
@@ -157,23 +161,27 @@ def test_variance_components_nested_and_crossed():
     generator = np.random.default_rng(4)
     n_sets, n = 40, 200
     shift = generator.normal(0, 2.0, n_sets)
-    nested = pd.DataFrame({
-        "subject": np.arange(n_sets * n),
-        "arm": "a",
-        "parameter_set": np.repeat(np.arange(n_sets), n),
-        "value": np.repeat(shift, n) + generator.normal(0, 3.0, n_sets * n),
-    })
+    nested = pd.DataFrame(
+        {
+            "subject": np.arange(n_sets * n),
+            "arm": "a",
+            "parameter_set": np.repeat(np.arange(n_sets), n),
+            "value": np.repeat(shift, n) + generator.normal(0, 3.0, n_sets * n),
+        }
+    )
     parts = uncertainty.components(nested)
     assert parts.parameter_sd == pytest.approx(shift.std(ddof=1), rel=0.05)
     assert parts.between_patient_sd == pytest.approx(3.0, rel=0.03)
     assert parts.monte_carlo_se == pytest.approx(3.0 / np.sqrt(n * n_sets), rel=0.03)
     patient = generator.normal(0, 3.0, n)
-    crossed = pd.DataFrame({
-        "subject": np.tile(np.arange(n), n_sets),
-        "arm": "a",
-        "parameter_set": np.repeat(np.arange(n_sets), n),
-        "value": np.repeat(shift, n) + np.tile(patient, n_sets) + generator.normal(0, 0.5, n_sets * n),
-    })
+    crossed = pd.DataFrame(
+        {
+            "subject": np.tile(np.arange(n), n_sets),
+            "arm": "a",
+            "parameter_set": np.repeat(np.arange(n_sets), n),
+            "value": np.repeat(shift, n) + np.tile(patient, n_sets) + generator.normal(0, 0.5, n_sets * n),
+        }
+    )
     parts = uncertainty.components(crossed)
     assert parts.parameter_sd == pytest.approx(shift.std(ddof=1), rel=0.02)
     assert parts.monte_carlo_se == pytest.approx(patient.std(ddof=1) / np.sqrt(n), rel=0.05)
@@ -185,10 +193,12 @@ def test_paired_components_remove_what_arms_share():
     generator = np.random.default_rng(8)
     n = 500
     base = generator.normal(0, 5, n)
-    table = pd.concat([
-        pd.DataFrame({"subject": np.arange(n), "parameter_set": 0, "arm": arm, "value": base + effect})
-        for arm, effect in (("a", 1.0), ("b", 0.0))
-    ])
+    table = pd.concat(
+        [
+            pd.DataFrame({"subject": np.arange(n), "parameter_set": 0, "arm": arm, "value": base + effect})
+            for arm, effect in (("a", 1.0), ("b", 0.0))
+        ]
+    )
     parts = uncertainty.paired_components(table, arms=("a", "b"))
     assert parts.estimate == pytest.approx(1.0)
     assert parts.monte_carlo_se == pytest.approx(0.0, abs=1e-12)

@@ -13,16 +13,18 @@ from seedbed.errors import TableError
 
 def endpoints(n: int = 40) -> pd.DataFrame:
     subject = np.arange(n)
-    one = pd.DataFrame({
-        "subject": subject,
-        "arm": "asct",
-        "response_d28": np.where(subject < 10, "CR", np.where(subject < 20, "PR", None)),
-        "mrd_negative_d90": [True] * 5 + [False] * 15 + [None] * (n - 20),
-        "crs_grade": subject % 5,
-        "pfs_days": np.linspace(10, 800, n),
-        "pfs_event": subject % 2 == 0,
-        "cart_cmax_per_ul": np.linspace(1, 100, n),
-    })
+    one = pd.DataFrame(
+        {
+            "subject": subject,
+            "arm": "asct",
+            "response_d28": np.where(subject < 10, "CR", np.where(subject < 20, "PR", None)),
+            "mrd_negative_d90": [True] * 5 + [False] * 15 + [None] * (n - 20),
+            "crs_grade": subject % 5,
+            "pfs_days": np.linspace(10, 800, n),
+            "pfs_event": subject % 2 == 0,
+            "cart_cmax_per_ul": np.linspace(1, 100, n),
+        }
+    )
     return pd.concat([one, one.assign(arm="asct_cart")], ignore_index=True)
 
 

@@ -9,8 +9,10 @@ import pytest
 from seedbed import library
 from seedbed.documents import load
 from seedbed.errors import ContentError
+from seedbed.report import attribution_report, catalogue
 from seedbed.study import attribution
 from seedbed.study.variants import derive
+from study_pages import compile_figures, examine
 
 OUTCOMES = ("complete_response", "cart_peak")
 
@@ -107,3 +109,17 @@ def test_a_spoiled_file_of_mechanisms_says_what_is_wrong(case, tmp_path):
 def test_a_protocol_without_the_combination_is_refused():
     with pytest.raises(ContentError, match="no arm gives both stem cells and CAR-T cells"):
         attribution.read_question("b_all_asct_or_cart")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_shows_every_outcome_with_its_parts(found, language, tmp_path):
+    text = examine(attribution_report.write(found[0], tmp_path, language), language)
+    setting = attribution_report.Setting(found[0], catalogue.load(language))
+    assert all(name in text for name in setting.parts.values())
+    sections = {section.name: section for section in attribution_report.sections(setting)}
+    assert list(sections) == ["answer", *OUTCOMES, "square", "limits"]
+    assert attribution_report.terminal(found[0], language).row_count > 0
+
+
+def test_the_charts_compile_without_warnings(found, capfd):
+    compile_figures(attribution_report.sections(attribution_report.Setting(found[0], catalogue.load("en"))), capfd)

@@ -6,7 +6,9 @@ import pytest
 
 from seedbed import library
 from seedbed.errors import ContentError
+from seedbed.report import catalogue, first_line_report
 from seedbed.study import first_line as study
+from study_pages import compile_figures, examine
 
 PLANS = [name for name in library.names("plans") if name.startswith("first_line_")]
 
@@ -112,3 +114,17 @@ def test_a_spoiled_plan_says_what_is_wrong(case, tmp_path):
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ContentError, match=message):
         study.read_study(file)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_compares_the_strategies(found, language, tmp_path):
+    t = catalogue.load(language)
+    text = examine(first_line_report.write(found[0], tmp_path, language), language)
+    alive = first_line_report.row(found[0], "typical", "alive", "early")
+    assert first_line_report.value(t, "alive", alive) in text
+    assert [s.name for s in first_line_report.sections(found[0], t)] == ["answer", "curves", "second_chance", "limits"]
+    assert first_line_report.terminal(found[0], language).row_count == len(first_line_report.QUANTITIES)
+
+
+def test_the_charts_compile_without_warnings(found, capfd):
+    compile_figures(first_line_report.sections(found[0], catalogue.load("en")), capfd)

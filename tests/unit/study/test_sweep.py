@@ -1,14 +1,18 @@
 """Sweeps: a tiny one from end to end, designs, decisions on known numbers, and spoiled plans."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seedbed import library
 from seedbed.errors import ContentError
+from seedbed.report import catalogue, sweep_report
 from seedbed.study import decision, surface, worlds
 from seedbed.study import sweep as study
 from seedbed.study.sweep import Plan, design_points
+from study_pages import compile_figures, examine
 
 PLANS = [name for name in library.names("plans") if name.startswith("sweep_")]
 
@@ -174,3 +178,34 @@ def test_a_spoiled_plan_says_what_is_wrong(case, tmp_path):
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ContentError, match=message):
         study.read_study(file)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_report_names_the_options_and_compares_two(small, language, tmp_path):
+    found = small[0]
+    text = examine(sweep_report.write(found, tmp_path, language), language)
+    setting = sweep_report.Setting(found, catalogue.load(language))
+    assert all(label in text for label in setting.options.values())
+    sections = [section.name for section in sweep_report.sections(setting)]
+    assert sections == ["answer", "response", "pareto", "best", "compared", "limits"]
+    assert sweep_report.terminal(found, language).row_count > 0
+
+
+def test_the_charts_compile_without_warnings(small, capfd):
+    compile_figures(sweep_report.sections(sweep_report.Setting(small[0], catalogue.load("en"))), capfd)
+
+
+def test_several_factors_are_drawn_along_each_number(small, capfd):
+    """A second factor on the same results: levels beside each other, and a fitted response along the number."""
+    found = small[0]
+    day = found.study.plan.factors["day"]
+    plan = found.study.plan.model_copy(update={"factors": {"day": day, "again": day}})
+    rows = [
+        {"world": "prior", "outcome": name, "factor": "day", "value": value, "estimate": 0.5, "lower": 0.4, "upper": 0.6}
+        for name in found.study.outcomes
+        for value in (2.0, 14.0)
+    ]
+    several = replace(found, study=replace(found.study, plan=plan), surfaces=pd.DataFrame(rows))
+    section = sweep_report.response(sweep_report.Setting(several, catalogue.load("en")))
+    assert len(section.blocks) == 2 * len(found.study.outcomes)
+    compile_figures([section], capfd)
