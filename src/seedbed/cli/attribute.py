@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from seedbed.cli.options import Language, Workers
+from seedbed.cli.progress import named_bars
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +30,8 @@ def attribute(
         list[str] | None, typer.Option(help="Rival structure of the model to repeat it in; may be given again.")
     ] = None,
     until: Annotated[float | None, typer.Option(min=1, help="Follow-up in days, if not as the outcomes need.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    workers: Workers = 2,
+    language: Language = "en",
 ) -> None:
     """Attribute the difference between ASCT + CAR-T and CAR-T alone to its mechanisms, by Shapley shares."""
     from seedbed.report import attribution_report
@@ -40,7 +40,7 @@ def attribute(
     folder = out or Path("runs") / f"attribute-{Path(protocol).stem}"
     console = Console()
     began = time.monotonic()
-    with study_progress(console) as progress:
+    with named_bars(console) as progress:
         found = attribution.attribute(
             protocol,
             folder=folder,
@@ -56,24 +56,3 @@ def attribute(
     page = attribution_report.write(found, folder, language)
     console.print(attribution_report.terminal(found, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
-
-
-@contextmanager
-def study_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show subjects done, over all arms, and time left for each world of a study."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        tasks: dict[str, int] = {}
-
-        def show(world: str, done: int, of: int) -> None:
-            if world not in tasks:
-                tasks[world] = bar.add_task(world, total=of)
-            bar.update(tasks[world], completed=done)
-
-        yield show

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from seedbed.cli.options import Plan
+
 if TYPE_CHECKING:
     from seedbed.calibration.run import Outcome
 
@@ -33,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    plan: Annotated[str, typer.Argument(help="Id of a plan of the library, or a YAML file.")],
+    plan: Plan,
     out: Annotated[
         Path | None, typer.Option(help="Work folder; one that holds the same calibration is resumed.")
     ] = None,

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seedbed.cli.options import Language, Workers
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -28,9 +30,9 @@ def plausibility(
     subjects: Annotated[int | None, typer.Option(min=20, help="Subjects of each protocol; default the plan's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; default the plan's.")] = None,
     out: Annotated[Path, typer.Option(help="Where the runs stand; runs there are used again.")] = Path("runs/checks"),
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
+    workers: Workers = 2,
     strict: Annotated[bool, typer.Option(help="End with exit code 1 when a value lies outside its range.")] = False,
-    language: Annotated[str, typer.Option("--lang", help="en or zh.")] = "en",
+    language: Language = "en",
 ) -> None:
     """Run the checks a transplant physician would make first, and print each value with its range."""
     from seedbed.study.plausibility import check, read_plan

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from seedbed.cli import options
+from seedbed.cli.progress import bars, counted
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from seedbed.study.design import Plan, PoolData
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def design(
-    plan: Annotated[str, typer.Argument(help="Id of a plan of the library, or a YAML file.")],
+    plan: options.Plan,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/<plan> by default.")] = None,
     pool: Annotated[
         Path | None, typer.Option(help="Run folder of simulated subjects, instead of the one the plan names.")
@@ -29,7 +36,7 @@ def design(
         int | None, typer.Option(min=20, help="Trial replicates of the main world, instead of the number in the plan.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Shards of the pool worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    language: options.Language = "en",
 ) -> None:
     """Design a randomized trial: power, type I error, duration, bias, assurance, and a protocol synopsis."""
     from seedbed.report import design_report
@@ -39,15 +46,8 @@ def design(
     folder = out or Path("runs") / read.id
     console = Console()
     began = time.monotonic()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        simulated = _pool(study, read, folder, workers, bar)
+    with bars(console) as bar:
+        simulated = _pool(read, folder, workers, bar)
         task = bar.add_task("trial replicates", total=study.total_replicates(read, simulated))
         result = study.characterize(
             read,
@@ -61,15 +61,13 @@ def design(
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
 
 
-def _pool(study, plan, folder: Path, workers: int, bar: Progress):  # noqa: ANN001, ANN202
+def _pool(plan: Plan, folder: Path, workers: int, bar: Progress) -> PoolData:
     """Return the pool; show how many subjects of it are simulated when it has to be run first."""
+    from seedbed.study.design import make_pool
+
     if plan.pool.runs:
-        return study.make_pool(plan, None)
+        return make_pool(plan, None)
     task = bar.add_task("pool subjects", total=plan.pool.subjects)
-
-    def show(shard, outcome) -> None:  # noqa: ANN001, ARG001
-        bar.advance(task, max(outcome.done.values(), default=0))
-
-    made = study.make_pool(plan, folder / "pool", workers=workers, progress=show)
+    made = make_pool(plan, folder / "pool", workers=workers, progress=counted(bar, task))
     bar.update(task, completed=plan.pool.subjects)
     return made

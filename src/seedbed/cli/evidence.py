@@ -11,12 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seedbed.cli.options import Language
+
 Disease = Annotated[str | None, typer.Option(help="A disease or a family of diseases.")]
 Therapy = Annotated[str | None, typer.Option(help="A therapy, such as asct_cart, cart or asct.")]
 EndpointName = Annotated[str | None, typer.Option("--endpoint", help="An endpoint, such as cr or pfs.")]
 UseName = Annotated[str | None, typer.Option("--use", help="calibrate, not_fitted or context.")]
 Out = Annotated[Path | None, typer.Option(help="Write to this file; its ending chooses the format.")]
-Language = Annotated[str, typer.Option("--lang", help="Language of the figure: en or zh.")]
 WIDTH = 160
 
 

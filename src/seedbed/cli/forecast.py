@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from seedbed.cli.options import Language, Workers
+from seedbed.cli.progress import shards_bar
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -27,17 +30,16 @@ def forecast(
         Path, typer.Option(help="Folder in which virtual populations are kept and found again.")
     ] = Path("runs"),
     out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/forecast-<file> by default.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    workers: Workers = 2,
+    language: Language = "en",
 ) -> None:
     """Forecast one patient from the virtual patients that resemble it; for research, not for treatment."""
-    from seedbed.cli.progress import shards_bar
     from seedbed.report import forecast_report
     from seedbed.study import forecast as study
 
     console, began = Console(), time.monotonic()
     folder = out or Path("runs") / f"forecast-{patient.stem}"
-    with shards_bar(console, "virtual patients", None) as progress:
+    with shards_bar(console) as progress:
         result = study.forecast(
             patient,
             plan_name=plan,

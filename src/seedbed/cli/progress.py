@@ -1,30 +1,63 @@
-"""A bar for studies that run virtual patients: how many are done, how many failed, how long it will take."""
+"""Bars for commands that run virtual patients: how many are done, and how long the rest will take."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from seedbed.trial.manifest import Outcome, Shard
+if TYPE_CHECKING:
+    from seedbed.trial.manifest import Outcome, Shard
 
 
-@contextmanager
-def shards_bar(console: Console, what: str, total: int | None) -> Iterator[Callable[[Shard, Outcome], None]]:
-    """Show finished virtual patients; yields what a run calls with each finished shard."""
-    columns = (
+def bars(console: Console) -> Progress:
+    """Return bars of name, share done, count, time passed and time left."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        console=console,
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=total)
 
-        def show(_shard: Shard, outcome: Outcome) -> None:
-            bar.advance(task, max(outcome.done.values(), default=0))
+
+def counted(bar: Progress, task: TaskID) -> Callable[[Shard, Outcome], None]:
+    """Return what a run calls with each finished shard, to count its virtual patients on a bar."""
+
+    def show(_shard: Shard, outcome: Outcome) -> None:
+        bar.advance(task, max(outcome.done.values(), default=0))
+
+    return show
+
+
+@contextmanager
+def shards_bar(console: Console) -> Iterator[Callable[[Shard, Outcome], None]]:
+    """Show finished virtual patients; yields what a run calls with each finished shard."""
+    with bars(console) as bar:
+        yield counted(bar, bar.add_task("virtual patients", total=None))
+
+
+@contextmanager
+def named_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each part of a study; yields what is called with its name, how many are done, and of how many."""
+    with bars(console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, of: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=of)
+            bar.update(tasks[name], completed=done, total=of)
 
         yield show

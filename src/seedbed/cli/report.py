@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from seedbed.cli.options import Language
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -16,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `seedbed run` wrote.")],
-    language: Annotated[str, typer.Option("--lang", help="Language of the report: en or zh.")] = "en",
+    language: Language = "en",
     out: Annotated[Path | None, typer.Option(help="File to write; by default in the run folder.")] = None,
 ) -> None:
     """Write the report of a finished run as one HTML file, and print its key results."""

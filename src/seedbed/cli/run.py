@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from seedbed.cli.options import Language, Workers
 from seedbed.errors import FailedSubjectsError, RunError
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 Subjects = Annotated[int, typer.Option(min=1, help="How many virtual patients to enroll.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; a folder that holds the same run is resumed.")]
-Workers = Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")]
 WhereOption = Annotated[str, typer.Option("--where", help="Work on processes or threads.")]
 Cluster = Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port.")]
-Language = Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -95,12 +94,10 @@ def work(folder: Annotated[Path, typer.Argument(help="A run folder that other ma
 
 def _perform(folder: Path, request: Request, workers: int, where: str, cluster: str | None, language: str) -> None:
     from seedbed import report
-    from seedbed.report import catalogue
     from seedbed.trial.run import execute, open_folder, summarize
 
     if where not in ("processes", "threads"):
         raise RunError(f'--where "{where}": expected processes or threads')
-    catalogue.load(language)
     open_folder(folder, request)
     console = Console()
     place: Literal["threads", "processes"] = "threads" if where == "threads" else "processes"

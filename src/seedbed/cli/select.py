@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from seedbed.cli.options import Language, Plan, Workers
+from seedbed.cli.progress import shards_bar
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -16,23 +19,22 @@ def register(app: typer.Typer) -> None:
 
 
 def select(
-    plan: Annotated[str, typer.Argument(help="Id of a plan of the library, or a YAML file.")],
+    plan: Plan,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/<plan> by default.")] = None,
     subjects: Annotated[
         int | None, typer.Option(min=100, help="Virtual patients, instead of the number in the plan.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    workers: Workers = 2,
+    language: Language = "en",
 ) -> None:
     """Say which patients benefit: effects by covariate, a decision tree, bounds, enrichment rules."""
-    from seedbed.cli.progress import shards_bar
     from seedbed.report import selection_report
     from seedbed.study import select as study
 
     console, began = Console(), time.monotonic()
     asked = study.read_plan(plan)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console, "virtual patients", None) as progress:
+    with shards_bar(console) as progress:
         result = study.select(asked, folder, subjects=subjects, workers=workers, where="processes", progress=progress)
     page = selection_report.write(result, folder, language)
     console.print(selection_report.terminal(result, language))

@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from seedbed.cli.options import Language, Plan, Workers
+from seedbed.cli.progress import shards_bar
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -16,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sensitivity(
-    plan: Annotated[str, typer.Argument(help="Id of a plan of the library, or a YAML file.")],
+    plan: Plan,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/<plan> by default.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder for the screening, instead of a run of the plan's own.")
@@ -27,18 +30,17 @@ def sensitivity(
     subjects: Annotated[
         int | None, typer.Option(min=100, help="Virtual patients of the screening, instead of the plan's number.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    workers: Workers = 2,
+    language: Language = "en",
 ) -> None:
     """Rank parameters and covariates by their influence: a screening by ranks, and Morris or Sobol indices."""
-    from seedbed.cli.progress import shards_bar
     from seedbed.report import sensitivity_report
     from seedbed.study import sensitivity as study
 
     console, began = Console(), time.monotonic()
     asked = study.read_plan(plan)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console, "virtual patients", None) as progress:
+    with shards_bar(console) as progress:
         result = study.sensitivity(
             asked,
             folder,

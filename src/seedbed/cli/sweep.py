@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from seedbed.cli.attribute import study_progress
+from seedbed.cli.options import Language, Plan, Workers
+from seedbed.cli.progress import named_bars
 
 
 def register(app: typer.Typer) -> None:
@@ -18,14 +19,14 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    plan: Annotated[str, typer.Argument(help="Id of a plan of the library, or a YAML file.")],
+    plan: Plan,
     subjects: Annotated[
         int | None, typer.Option(min=20, help="Virtual patients, instead of the plan's number.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the plan's.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; one that was begun is resumed.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards worked at once; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of table and report: en or zh.")] = "en",
+    workers: Workers = 2,
+    language: Language = "en",
 ) -> None:
     """Run a plan of options: a sweep of factors, or a therapy in first line against the same at relapse."""
     from seedbed import library
@@ -40,7 +41,7 @@ def sweep(
     folder = out or Path("runs") / Path(plan).stem
     console = Console()
     began = time.monotonic()
-    with study_progress(console) as progress:
+    with named_bars(console) as progress:
         found = study(plan, folder=folder, workers=workers, progress=progress, subjects=subjects, seed=seed)
     found.write(folder)
     page = report.write(found, folder, language)

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from seedbed.cli.options import Language
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,7 +28,7 @@ def validate(
     subjects: Annotated[int, typer.Option(min=20, help="Virtual patients for each parameter set and arm.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; changes no number.")] = 2,
-    language: Annotated[str, typer.Option("--lang", help="Language of the report: en or zh.")] = "en",
+    language: Language = "en",
 ) -> None:
     """Predict every published row of an ensemble's plan: table, figure, scores beside two rivals.
 

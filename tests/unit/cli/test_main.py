@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from seedbed.cli import main
-from seedbed.errors import SimulationError
+from seedbed.errors import ContentError, SimulationError
 
 LOOK = "import os, sys, seedbed.cli.main; print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
 
@@ -41,3 +42,30 @@ def test_a_failed_job_ends_with_its_name_and_code_one(monkeypatch, capsys):
         main.app()
     assert ended.value.code == 1
     assert capsys.readouterr().err == "SimulationError: no subject is left\n"
+
+
+def commands(group, path=()):
+    """Return the words and the parameters of every command below a group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command.params
+
+
+SPEAKING = {
+    words: parameters
+    for words, parameters in commands(get_command(main.application()))
+    if any("--lang" in parameter.opts for parameter in parameters)
+}
+
+
+@pytest.mark.parametrize("words", SPEAKING, ids=" ".join)
+def test_an_unknown_language_is_refused_before_anything_is_read_or_simulated(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    needed = [parameter for parameter in SPEAKING[words] if parameter.required]
+    given = [word for p in needed for word in ((p.opts[0],) if p.opts[0].startswith("-") else ()) + ("no_such_thing",)]
+    result = CliRunner().invoke(main.application(), [*words, *given, "--lang", "fr"])
+    assert isinstance(result.exception, ContentError)
+    assert 'unknown language "fr"; expected one of en, zh' in str(result.exception)
+    assert not list(tmp_path.iterdir())

@@ -201,7 +201,15 @@ def test_several_factors_are_drawn_along_each_number(small, capfd):
     day = found.study.plan.factors["day"]
     plan = found.study.plan.model_copy(update={"factors": {"day": day, "again": day}})
     rows = [
-        {"world": "prior", "outcome": name, "factor": "day", "value": value, "estimate": 0.5, "lower": 0.4, "upper": 0.6}
+        {
+            "world": "prior",
+            "outcome": name,
+            "factor": "day",
+            "value": value,
+            "estimate": 0.5,
+            "lower": 0.4,
+            "upper": 0.6,
+        }
         for name in found.study.outcomes
         for value in (2.0, 14.0)
     ]
