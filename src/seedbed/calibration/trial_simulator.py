@@ -18,6 +18,7 @@ from seedbed.errors import SimulationError
 from seedbed.population.parameter_sets import Change, ParameterSets
 from seedbed.trial import endpoints, enrollment, events
 from seedbed.trial.clinic import Clinic, read_contents
+from seedbed.trial.rules import RuleSet, read_rules
 from seedbed.trial.simulation import Settings, simulate, visit_days
 
 BLOCK = 8192
@@ -163,8 +164,20 @@ def simulate_endpoints(
         )
     record = clinic.record().take(sound)
     happened = events.derive(record, table[sound].reset_index(drop=True))
-    derived = endpoints.derive(happened, record, data_cut_days=until)
+    derived = endpoints.derive(happened, record, rules_of_calibration(), data_cut_days=until)
     return derived.assign(treated=derived["infused" if arm.has_cart else "transplanted"].astype(bool))
+
+
+@cache
+def rules_of_calibration() -> RuleSet:
+    """Return the standard rules, but with everyone without an event censored at the data cut.
+
+    Shares at a landmark are read without a product-limit estimator: everyone is followed beyond the landmark, and
+    censoring at the last assessment before it would drop those free of events and keep those with one.
+    """
+    rules = read_rules()
+    survival = rules.survival.model_copy(update={"censor_at": "data_cut"})
+    return rules.model_copy(update={"survival": survival})
 
 
 def _treated(enrolled: enrollment.Enrollment, arm: protocol.Arm) -> enrollment.Enrollment:

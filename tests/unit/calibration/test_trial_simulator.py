@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from seedbed.calibration.emulation import Emulation, emulate
+from seedbed.calibration.readings import SurvivalReading
 from seedbed.calibration.run import set_up
 from seedbed.calibration.surroundings import read_plan
 from seedbed.calibration.trial_simulator import BLOCK, candidates_of
@@ -77,3 +78,16 @@ def test_parameters_reach_the_patients(setup):
     fever = found.estimate[:, terms.index("crs_any")]
     assert fever[0] > 0.6
     assert fever[1] < 0.2
+
+
+def test_everyone_treated_is_known_at_a_landmark(setup):
+    """Censoring before the landmark would drop those free of events and keep those with one."""
+    for name, pieces in setup.pieces.items():
+        values = setup.latent.space.values(np.zeros((1, 6)))
+        table, _ = setup.simulator.patients(name, values, np.array([7]), 24, 1)
+        for piece in pieces:
+            if isinstance(piece.reading, SurvivalReading) and piece.reading.cause_column is None:
+                known, free = piece.reading.flags(table, piece.time_days, piece.clock)
+                clock = table[piece.reading.time[piece.clock]].to_numpy(float)
+                np.testing.assert_array_equal(known, np.isfinite(clock))
+                assert free[known].any()
