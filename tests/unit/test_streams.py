@@ -56,6 +56,13 @@ def test_one_number_each_is_the_number_of_that_subject_and_draw():
     assert np.array_equal(streams.uniform_each(7, "infection", subjects, draws), table[subjects, draws])
 
 
+def test_decisions_drawn_together_are_those_drawn_one_by_one():
+    subjects, draws = np.array([3, 70, 2**35]), np.array([[0, 4, 2], [1, 5, 3]])
+    together = streams.uniform_of(7, ["grade", "onset"], np.array([[1], [0]]), subjects, draws)
+    assert np.array_equal(together[0], streams.uniform_each(7, "onset", subjects, draws[0]))
+    assert np.array_equal(together[1], streams.uniform_each(7, "grade", subjects, draws[1]))
+
+
 def test_twins_have_the_same_luck():
     subjects = np.arange(5)
     for draw in (0, np.arange(3)):

@@ -13,6 +13,7 @@ Counts above `Limits.stochastic_below` behave as their mean and stay with the di
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Window:
-    r"""What the integration of one clone between two visits has left, (n,) each.
+    r"""What the integration of clones between two visits has left, arrays of one shape.
 
     Attributes
     ----------
@@ -63,12 +64,12 @@ def founding_counts(mean_cells: Array, uniform: Array, limits: Limits) -> Array:
     return np.where(small, stats.poisson.ppf(uniform, np.where(small, mean_cells, 0.0)), mean_cells)
 
 
-def counts_after(window: Window, draws: tuple[Array, Array, Array]) -> Array:
-    """Return the whole cells of a small clone at the end of a window, (n,).
+def counts_after(window: Window, draws: Sequence[Array]) -> Array:
+    """Return the whole cells of small clones at the end of a window, (n,).
 
     Parameters
     ----------
-    window : the integrated course of the clone
+    window : the integrated course of the clones, (n,) each
     draws : three (n,) arrays of uniform numbers: survival of lineages, their sizes, arrivals
     """
     return _descendants(window, draws[0], draws[1]) + _arrivals(window, draws[2])
@@ -107,21 +108,26 @@ def _geometric_success(window: Window) -> Array:
     return np.clip(np.exp(window.net_loss) / (1 + window.weighted_death), 1e-15, 1.0)
 
 
-def step_clone(
-    name: str, window: Window, *, seed: int, subjects: NDArray[np.int64], day: int, limits: Limits
+def step_clones(
+    names: Sequence[str], window: Window, *, seed: int, subjects: NDArray[np.int64], day: int, limits: Limits
 ) -> Array:
-    """Return the cells of one clone at a visit, with the luck of these subjects on this day; cells, (n,).
+    """Return the cells of k clones at a visit, with the luck of these subjects on this day; cells, (k, n).
 
     A clone with few cells at the start or the end of the window is counted cell by cell; any other keeps its mean.
+
+    Parameters
+    ----------
+    names : of the clones
+    window : their courses, (k, n) each
     """
     result = window.end.copy()
     few = np.minimum(window.start, window.end) < limits.stochastic_below
     few &= (window.start > 0) | (window.end > 0)
     if few.any():
+        clone, row = np.nonzero(few)
+        purposes = [f"clone {name} {decision}" for decision in ("survival", "size", "arrival") for name in names]
+        which = clone + len(names) * np.arange(3)[:, None]
+        draws = streams.uniform_of(seed, purposes, which, subjects[row], day)
         part = Window(*(getattr(window, field)[few] for field in ("start", "end", "net_loss", "weighted_death")))
-        draws = tuple(
-            streams.uniform(seed, f"clone {name} {decision}", subjects[few], draw=day)
-            for decision in ("survival", "size", "arrival")
-        )
         result[few] = counts_after(part, draws)
     return result

@@ -19,6 +19,8 @@ from seedbed.trial.measurement import Signals, Values
 from seedbed.trial.outcomes import EngraftmentFever, InfectionProcess, Outcomes
 
 COLUMNS = ("subject", "day", "end_day", "kind", "grade", "documented", "fatal_luck", "counts_as_infection")
+#: What is drawn when an episode begins; the onset is that of the next.
+DECISIONS = ("severity", "life threat", "documentation", "duration", "fatality", "onset")
 
 
 def hazard(process: InfectionProcess, signals: Signals) -> Values:
@@ -47,7 +49,8 @@ class InfectionCourse:
         self._hazard = {kind: np.zeros(shape) for kind in self.outcomes.infections}
         self._rate: dict[str, Values] = {}
         self._count = {kind: np.zeros(shape, dtype=np.int64) for kind in self.outcomes.infections}
-        self._threshold = {kind: self._exponential(kind, np.zeros(shape, int)) for kind in self.outcomes.infections}
+        first = {kind: streams.uniform(self.seed, f"{kind} onset", self.subjects) for kind in self.outcomes.infections}
+        self._threshold = {kind: -np.log(luck) for kind, luck in first.items()}
         self._until = np.full(shape, -np.inf)
         self._grade = np.zeros(shape)
         self._documented = np.zeros(shape, dtype=bool)
@@ -76,11 +79,11 @@ class InfectionCourse:
 
     def _begin(self, kind: str, process: InfectionProcess, rows: NDArray[np.intp], day: float) -> None:
         number = self._count[kind][rows]
-        severe = self._luck(kind, "severity", rows, number)
-        life = self._luck(kind, "life threat", rows, number) < process.life_threatening_share.value
-        grade = np.where(severe < process.severe_share.value, np.where(life, 4, 3), 2)
-        documented = self._luck(kind, "documentation", rows, number) < process.documented_share.value
-        spread = np.exp(self.outcomes.infection_duration_spread.value * self._normal(kind, "duration", rows, number))
+        severe, life, documentation, duration, fatality, onset = self._luck(kind, rows, number)
+        grade_if_severe = np.where(life < process.life_threatening_share.value, 4, 3)
+        grade = np.where(severe < process.severe_share.value, grade_if_severe, 2)
+        documented = documentation < process.documented_share.value
+        spread = np.exp(self.outcomes.infection_duration_spread.value * ndtri(duration))
         end = day + process.duration.value * spread
         columns = {
             "subject": self.subjects[rows],
@@ -89,23 +92,20 @@ class InfectionCourse:
             "kind": np.full(rows.size, kind, dtype=object),
             "grade": grade,
             "documented": documented,
-            "fatal_luck": self._luck(kind, "fatality", rows, number),
+            "fatal_luck": fatality,
             "counts_as_infection": np.full(rows.size, process.counts_as_infection),
         }
         self.episodes.append(columns)
         self._until[rows], self._grade[rows], self._documented[rows] = end, grade, documented
         self._count[kind][rows] += 1
         self._hazard[kind][rows] = 0.0
-        self._threshold[kind][rows] = self._exponential(kind, number + 1, rows)
+        self._threshold[kind][rows] = -np.log(onset)
 
-    def _exponential(self, kind: str, number: NDArray, rows: NDArray | slice = slice(None)) -> Values:
-        return -np.log(streams.uniform_each(self.seed, f"{kind} onset", self.subjects[rows], number))
-
-    def _luck(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
-        return streams.uniform_each(self.seed, f"{kind} {what}", self.subjects[rows], number)
-
-    def _normal(self, kind: str, what: str, rows: NDArray, number: NDArray) -> Values:
-        return ndtri(self._luck(kind, what, rows, number))
+    def _luck(self, kind: str, rows: NDArray[np.intp], number: NDArray[np.int64]) -> Values:
+        """Return the numbers that decide on an episode, and on the onset of the next, (6, n)."""
+        purposes = [f"{kind} {what}" for what in DECISIONS]
+        draws = number + np.array([0, 0, 0, 0, 0, 1])[:, None]
+        return streams.uniform_of(self.seed, purposes, np.arange(len(DECISIONS))[:, None], self.subjects[rows], draws)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from seedbed.trial.extinction import (
     Limits,
     Window,
     founding_counts,
-    step_clone,
+    step_clones,
 )
 
 Array = NDArray[np.float64]
@@ -289,7 +289,9 @@ def _end_car_t_below_one_cell(batch: engine.Batch) -> None:
     """Set each CAR-T population of less than one cell to zero: a fraction of a cell must not expand at relapse."""
     for name in CAR_T:
         cells = batch.state(name)
-        batch.set_state(name, 0.0, where=(cells > 0) & (cells * CELLS_PER_UNIT < 1))
+        too_few = (cells > 0) & (cells * CELLS_PER_UNIT < 1)
+        if too_few.any():
+            batch.set_state(name, 0.0, where=too_few)
 
 
 def first_difference(one: Sequence[engine.Dose], other: Sequence[engine.Dose], n: int) -> float:
@@ -315,32 +317,37 @@ def _in_time(doses: Sequence[engine.Dose], n: int, width: int) -> tuple[Array, A
 
 
 class _Clones:
-    """The tumor clones of a batch, whole cells where they are few."""
+    """The tumor clones of a batch, whole cells where they are few; `start` holds them at the last visit, (k, n)."""
 
     def __init__(self, batch: engine.Batch, seed: int, subjects: NDArray[np.int64]) -> None:
         self.batch, self.seed, self.subjects = batch, seed, subjects
-        self.start: dict[str, Array] = {}
-        for clone in CLONES:
-            mean = batch.state(f"tumor_{clone}") * CELLS_PER_UNIT
-            luck = streams.uniform(seed, f"clone {clone} founders", subjects)
-            self.start[clone] = founding_counts(mean, luck, LIMITS)
-            batch.set_state(f"tumor_{clone}", self.start[clone] / CELLS_PER_UNIT)
+        luck = np.stack([streams.uniform(seed, f"clone {clone} founders", subjects) for clone in CLONES])
+        self.start = founding_counts(self._cells(), luck, LIMITS)
+        self._set(self.start, np.ones(self.start.shape, dtype=bool))
+
+    def _cells(self) -> Array:
+        return np.stack([self.batch.state(f"tumor_{clone}") for clone in CLONES]) * CELLS_PER_UNIT
+
+    def _set(self, cells: Array, where: NDArray[np.bool_]) -> None:
+        for clone, values, mask in zip(CLONES, cells / CELLS_PER_UNIT, where, strict=True):
+            if mask.any():
+                self.batch.set_state(f"tumor_{clone}", values, where=mask)
 
     def copy(self, batch: engine.Batch) -> _Clones:
         """Return the same clones of a batch that branched off."""
         twin = copy.copy(self)
-        twin.batch, twin.start = batch, {name: cells.copy() for name, cells in self.start.items()}
+        twin.batch = batch
         return twin
 
     def step(self, day: int) -> None:
         """Close the window since the last visit: each clone lives or dies, and is counted where it is small."""
-        reduced = self.batch.reduced()
+        end, reduced = self._cells(), self.batch.reduced()
+        loss, weighted_death = (
+            np.stack([reduced[f"fate_{clone}.{what}"] for clone in CLONES]) for what in ("net_loss", "weighted_death")
+        )
+        window = Window(self.start, end, loss, weighted_death)
+        cells = step_clones(CLONES, window, seed=self.seed, subjects=self.subjects, day=day, limits=LIMITS)
+        self._set(cells, (cells != end) & np.isfinite(cells))  # a patient whose solve failed has no state to count
+        self.start = cells
         for clone in CLONES:
-            end = self.batch.state(f"tumor_{clone}") * CELLS_PER_UNIT
-            fate = (reduced[f"fate_{clone}.net_loss"], reduced[f"fate_{clone}.weighted_death"])
-            window = Window(self.start[clone], end, *fate)
-            cells = step_clone(clone, window, seed=self.seed, subjects=self.subjects, day=day, limits=LIMITS)
-            changed = (cells != end) & np.isfinite(cells)  # a patient whose solve failed has no state to count
-            self.batch.set_state(f"tumor_{clone}", cells / CELLS_PER_UNIT, where=changed)
-            self.start[clone] = cells
             self.batch.reset_reducer(f"fate_{clone}")

@@ -11,7 +11,7 @@ from seedbed.trial.extinction import (
     counts_after,
     extinction_probability,
     founding_counts,
-    step_clone,
+    step_clones,
 )
 
 LIMITS = Limits()
@@ -109,13 +109,13 @@ def test_mutants_that_arrive_agree_with_tau_leaping():
 def test_an_extinct_clone_without_arrivals_stays_extinct():
     zero = np.zeros(5)
     window = Window(zero, zero, np.full(5, -3.0), np.full(5, 0.1))
-    assert np.all(step_clone("a", window, seed=1, subjects=np.arange(5), day=3, limits=LIMITS) == 0)
+    assert np.all(step_clones(["a"], window, seed=1, subjects=np.arange(5), day=3, limits=LIMITS) == 0)
 
 
 def test_a_large_clone_follows_its_mean():
     large = np.full(3, 1e11)
     window = Window(large, 2 * large, np.full(3, -np.log(2)), np.full(3, 0.2))
-    assert np.array_equal(step_clone("a", window, seed=1, subjects=np.arange(3), day=3, limits=LIMITS), 2 * large)
+    assert np.array_equal(step_clones(["a"], window, seed=1, subjects=np.arange(3), day=3, limits=LIMITS), 2 * large)
 
 
 def test_a_large_clone_killed_to_a_few_cells_is_counted_cell_by_cell():
