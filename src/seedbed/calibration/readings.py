@@ -30,6 +30,8 @@ ROW_COLUMNS = (
     "spread_kind", "spread_lower", "spread_upper",
 )  # fmt: skip
 """Columns of the table of evidence rows that this package reads; times are in days, rates are fractions."""
+_SAME_PATIENTS = 0.02
+"""Two rates are of the same patients when their numbers of patients differ by at most this share."""
 _SMALLEST = 0.25
 
 
@@ -344,10 +346,10 @@ def _as_rate(reading: Any) -> RateReading | None:
 
 
 def _parent(row: Any, reading: RateReading, rows: pd.DataFrame) -> Any | None:
-    """Return the row that this one is nested in: same patients, same scale of grading, and not smaller."""
+    """Return the row that this one is nested in: the same patients up to one in fifty, and not a smaller share."""
     if reading.nested_in is None:
         return None
-    same = (rows.n == row.n) & (rows.denominator == row.denominator)
+    same = ((rows.n - row.n).abs() <= _SAME_PATIENTS * row.n) & (rows.denominator == row.denominator)
     same &= (rows.time_days == row.time_days) | (rows.time_days.isna() & pd.isna(row.time_days))
     candidates = rows[(rows.endpoint == reading.nested_in) & same]
     if candidates.empty or float(candidates.iloc[0].value) < float(row.value) - 0.005:

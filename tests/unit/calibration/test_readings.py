@@ -115,6 +115,11 @@ def test_a_rate_of_other_patients_is_not_nested():
     assert read(pieces)["arm/cr"] == ([0.4], [5.0])
 
 
+def test_rates_whose_patients_differ_by_one_in_fifty_are_nested():
+    nested = cut(row("orr", 0.8, n=127), row("cr", 0.5, n=128))
+    assert nested[1].term.within == "arm/orr"
+
+
 def test_landmarks_are_conditional_on_the_one_before():
     pieces = cut(
         row("pfs", 0.4, statistic="kaplan_meier", time_days=365),
