@@ -5,6 +5,8 @@ and (slow) ranks of truths from the prior are uniform among the draws, for what 
 """
 
 import dataclasses
+import functools
+import operator
 import sys
 from pathlib import Path
 
@@ -18,10 +20,10 @@ import synthetic_trial as trial
 
 from seedbed.calibration.cross_validation import cross_validate
 from seedbed.calibration.diagnostics import correlations, misfits, movement
-from seedbed.calibration.fit import Budget, calibrate
+from seedbed.calibration.fit import Budget, Earlier, calibrate
 from seedbed.calibration.priors import LogNormal
 from seedbed.calibration.simulator import Work
-from seedbed.calibration.space import Latent
+from seedbed.calibration.space import Latent, arm_coordinates
 from seedbed.calibration.store import Store
 from seedbed.calibration.validation import Row
 
@@ -107,6 +109,46 @@ def test_a_null_world_is_recognised():
     low, high = np.quantile(both - alone, [0.05, 0.95])
     assert low < 0.03
     assert high < 0.15
+
+
+def run_on(latent, store=None, earlier=None, simulate=None):
+    work = Work(simulate or trial.SyntheticSimulator(), latent.space, latent.terms, 64, 5, store or Store(None))
+    return calibrate(latent, work, sbc.SMALL, earlier=earlier)
+
+
+@dataclasses.dataclass
+class Recording:
+    """Notes which arms are simulated."""
+
+    arms: set = dataclasses.field(default_factory=set)
+
+    def __call__(self, arm, *arguments):
+        self.arms.add(arm)
+        return trial.SyntheticSimulator()(arm, *arguments)
+
+
+def test_an_update_simulates_new_arms_only_and_ends_where_all_arms_together_do(tmp_path, truth):
+    """The last arm is added to a calibration of the others; predictions are those of all arms at once."""
+    terms = trial.published(truth, 1)
+    new = terms.arms[-1]
+    some = {arm: setting for arm, setting in trial.ARMS.items() if arm != new}
+    first = Latent(trial.space(some), terms.subset(set(some), by="arm"))
+    store = Store(tmp_path)
+    before = run_on(first, store)
+    vectors = [v for n in range(9) if (v := store.read_array(f"members-{n}")) is not None]
+    work = Work(trial.SyntheticSimulator(), first.space, first.terms, 64, 5, store)
+    rounds = [work.members(n, arm_coordinates(first, v, first.terms.arms)) for n, v in enumerate(vectors)]
+    simulated = {arm: functools.reduce(operator.add, [found[arm] for found in rounds]) for arm in first.terms.arms}
+    np.testing.assert_array_equal(vectors[-1], before.members)
+
+    latent, noted = Latent(trial.space(), terms), Recording()
+    updated = run_on(latent, earlier=Earlier(first, vectors[-1], simulated), simulate=noted)
+    assert noted.arms == {new}
+    assert updated.effective > 100
+    together = run_on(latent)
+    one, other = (sbc.predicted(latent, r.vectors, 13) for r in (updated, together))
+    assert np.all(np.abs(one.mean() - other.mean()) < 0.6 * other.std())
+    np.testing.assert_allclose(one.std(), other.std(), rtol=0.5, atol=0.002)
 
 
 class Interrupted(Exception):

@@ -16,6 +16,8 @@ from seedbed.calibration.terms import Terms
 Floats = NDArray[np.float64]
 MOVED_BITS = 0.15
 """Information gain [bit] from which a parameter counts as moved by the data."""
+_STUDIES = 20
+"""Studies drawn from each parameter set for the tail of a misfit."""
 
 
 def movement(latent: Latent, vectors: Floats) -> pd.DataFrame:
@@ -80,7 +82,8 @@ def misfits(calibration: Calibration) -> pd.DataFrame:
     """
     posterior, vectors = calibration.posterior, calibration.vectors
     terms = calibration.latent.terms
-    fresh = fresh_predictions(posterior, vectors, np.random.default_rng(12))
+    many = np.repeat(vectors, _STUDIES, axis=0)
+    fresh = fresh_predictions(posterior, many, np.random.default_rng(12))
     tail = predictive_tail(terms, fresh, np.random.default_rng(13))
     fitted = posterior.emulated(vectors).mean(axis=0)
     error = np.concatenate([posterior.emulators[arm].error for arm in terms.arms])

@@ -120,7 +120,7 @@ def rounds_of(calibration: Calibration) -> tuple[RoundRecord, ...]:
             acceptance=round(r.draws.acceptance, 3),
             mixing=round(r.draws.mixing, 3),
             drift=round(r.overall_drift, 3),
-            largest_drift=round(float(np.max(np.abs(r.drift))), 3),
+            largest_drift=round(float(np.nanmax(np.abs(r.drift))), 3),
         )
         for r in calibration.rounds
     )

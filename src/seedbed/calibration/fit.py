@@ -8,6 +8,8 @@ r"""Calibrate: design, simulate, emulate, sample, look where the posterior sits,
    with the member's own simulation.
 5. With much drift, or too few effective members, the emulators learn from the new members and 2 to 4 are repeated.
 
+An update of a frozen calibration begins at its last members instead, with its emulators: only new arms are simulated.
+
 Why the weights are not made of the simulations alone: a member's own simulation is so noisy that the weights of
 a hundred terms collapse on one member. The emulator pools the patients of all members; its error is in the
 likelihood. See ``docs/decisions/calibration_method.md``.
@@ -80,7 +82,7 @@ class Round:
     draws : particles of the posterior that was sampled
     effective : effective members after correction
     drift : (T,) mean difference of the members' simulations from the emulators that had not seen them, over the
-        standard deviation that the term's data and between-study deviation leave
+        standard deviation that the term's data and between-study deviation leave; NaN for arms not simulated
     residual_mean, residual_sd : (T,) of the members' standardised residuals; 0 and 1 for a perfect emulator
     """
 
@@ -93,13 +95,29 @@ class Round:
 
     @property
     def overall_drift(self) -> float:
-        """Root mean squared drift of the terms."""
-        return float(np.sqrt(np.mean(self.drift**2)))
+        """Root mean squared drift of the terms that were simulated."""
+        return float(np.sqrt(np.nanmean(self.drift**2)))
 
     def is_enough(self, budget: Budget) -> bool:
         """Tell whether the rounds may stop here."""
         enough = self.effective >= budget.wanted_effective and self.overall_drift <= budget.allowed_drift
         return self.number >= budget.least_rounds and enough
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A frozen calibration that an update goes on from: its simulations are used again.
+
+    Attributes
+    ----------
+    latent : its coordinates
+    members : (M, D) its last members; in place of a design of the prior, the arms that are new are simulated there
+    simulated : per arm, all its simulations
+    """
+
+    latent: Latent
+    members: Floats
+    simulated: Mapping[str, Simulated]
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,6 @@ class Calibration:
     latent : coordinates
     members : (M, D) latent vectors of the last round
     log_weights : (M,) their importance weights
-    simulated : per arm, the last round's simulations
     posterior : the posterior with emulators that have seen every member, for studies left out and misfits
     rounds : one entry a round
     chosen : (K,) positions of the members resampled into the ensemble
@@ -120,7 +137,6 @@ class Calibration:
     latent: Latent
     members: Floats
     log_weights: Floats
-    simulated: Mapping[str, Simulated]
     posterior: Posterior
     rounds: tuple[Round, ...]
     chosen: NDArray[np.int64] = field(repr=False)
@@ -146,8 +162,29 @@ def prior_design(latent: Latent, n: int, seed: int) -> Floats:
     return vectors
 
 
+def widened(earlier: Earlier, latent: Latent, n: int, seed: int) -> Floats:
+    """Return (n, D) vectors of a wider calibration: members of the earlier one, and draws for new products."""
+    vectors = np.zeros((n, latent.size))
+    old = earlier.members[np.resize(np.arange(len(earlier.members)), n)]
+    product = latent.place("product")
+    vectors[:, product] = np.random.default_rng([seed, 0]).standard_normal((n, latent.sizes["product"]))
+    for kind in ("shared", "spread"):
+        vectors[:, latent.place(kind)] = old[:, earlier.latent.place(kind)]
+    for name in earlier.latent.space.products:
+        vectors[:, latent.product_place(name)] = old[:, earlier.latent.product_place(name)]
+    return vectors
+
+
+def _design(latent: Latent, n: int, seed: int, earlier: Earlier | None) -> Floats:
+    return prior_design(latent, n, seed) if earlier is None else widened(earlier, latent, n, seed)
+
+
 def calibrate(
-    latent: Latent, work: Work, budget: Budget, progress: Callable[[str, float], None] | None = None
+    latent: Latent,
+    work: Work,
+    budget: Budget,
+    progress: Callable[[str, float], None] | None = None,
+    earlier: Earlier | None = None,
 ) -> Calibration:
     """Calibrate the parameters of a space to terms.
 
@@ -157,16 +194,21 @@ def calibrate(
     work : the simulator and how it is run
     budget : how much
     progress : called with what the sampler is doing and its temperature
+    earlier : a calibration to fewer arms; only the others are simulated then
 
     Returns
     -------
     Calibration
         Its `effective` may lie below the wanted number when the rounds are used up; callers say so.
     """
-    arms = latent.terms.arms
-    vectors = _stored(work, "members-0", lambda: prior_design(latent, budget.prior_members, work.seed))
+    arms = [arm for arm in latent.terms.arms if earlier is None or arm not in earlier.simulated]
+    vectors = _stored(work, "members-0", lambda: _design(latent, budget.prior_members, work.seed, earlier))
     simulated = work.members(0, arm_coordinates(latent, vectors, arms))
-    posterior = Posterior(latent, fit_emulators(latent.terms, simulated))
+    importance = None
+    if earlier is not None:
+        simulated |= earlier.simulated
+        importance = _near(latent, vectors, simulated)
+    posterior = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
     rounds: list[Round] = []
     for number in range(1, budget.most_rounds + 1):
         draws = _draw(posterior, budget, work, number, progress)
@@ -174,13 +216,19 @@ def calibrate(
         fresh = work.members(number, arm_coordinates(latent, members, arms))
         log_weights = correction(posterior, members, fresh)
         rounds.append(_judged(number, draws, posterior, members, fresh, log_weights))
-        simulated = {arm: simulated[arm] + fresh[arm] for arm in arms}
-        importance = {arm: closeness(simulated[arm].coordinates, fresh[arm].coordinates) for arm in arms}
+        simulated |= {arm: simulated[arm] + fresh[arm] for arm in arms}
+        importance = _near(latent, members, simulated)
         posterior = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
         if rounds[-1].is_enough(budget):
             break
     chosen = systematic(log_weights, budget.ensemble, np.random.default_rng([work.seed, 99]))
-    return Calibration(latent, members, log_weights, fresh, posterior, tuple(rounds), chosen)
+    return Calibration(latent, members, log_weights, posterior, tuple(rounds), chosen)
+
+
+def _near(latent: Latent, vectors: Floats, simulated: Mapping[str, Simulated]) -> dict[str, Floats]:
+    """Return by arm how much each simulated member counts in emulators that must be right among `vectors`."""
+    near = arm_coordinates(latent, vectors, latent.terms.arms)
+    return {arm: closeness(simulated[arm].coordinates, near[arm]) for arm in latent.terms.arms}
 
 
 def _stored(work: Work, name: str, make: Callable[[], Floats]) -> Floats:
@@ -238,7 +286,8 @@ def combined(posterior: Posterior, members: Floats, simulated: Mapping[str, Simu
     """Return (M, T) predictions from emulator and own simulation together, and their standard deviations."""
     prediction = posterior.emulated(members)
     error = np.broadcast_to(posterior.error, prediction.shape).copy()
-    for arm, where in posterior.positions.items():
+    for arm in simulated:
+        where = posterior.positions[arm]
         target, weight = _on_link(posterior, where, prediction[:, where], simulated[arm])
         gain = weight * error[:, where] ** 2 / (1.0 + weight * error[:, where] ** 2)
         prediction[:, where] += gain * (target - prediction[:, where])
@@ -269,8 +318,9 @@ def _judged(
 ) -> Round:
     """Compare the members' simulations with emulators that had not seen them."""
     prediction = posterior.emulated(members)
-    mean, sd, drift = (np.zeros(prediction.shape[1]) for _ in range(3))
-    for arm, where in posterior.positions.items():
+    mean, sd, drift = (np.full(prediction.shape[1], np.nan) for _ in range(3))
+    for arm in fresh:
+        where = posterior.positions[arm]
         target, weight = _on_link(posterior, where, prediction[:, where], fresh[arm])
         scale = np.sqrt(1.0 / np.maximum(weight, 1e-12) + posterior.error[where] ** 2)
         standardised = (target - prediction[:, where]) / scale

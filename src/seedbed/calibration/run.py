@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +17,22 @@ from seedbed import __version__, library
 from seedbed.calibration import diagnostics
 from seedbed.calibration.cross_validation import cross_validate
 from seedbed.calibration.ensemble import Ensemble, Provenance, rounds_of, sets_of
+from seedbed.calibration.ensemble import read as read_ensemble
 from seedbed.calibration.ensemble import write as write_ensemble
-from seedbed.calibration.fit import Calibration, calibrate
+from seedbed.calibration.fit import Calibration, Earlier, calibrate
 from seedbed.calibration.plan import Checked, PlanArm
 from seedbed.calibration.priors import LogitNormal, LogNormal, Prior, Uniform
 from seedbed.calibration.readings import Piece, terms_of_arm
 from seedbed.calibration.sampler import systematic
 from seedbed.calibration.simulator import Progress, Work
-from seedbed.calibration.space import Latent, Parameter, Space
+from seedbed.calibration.space import Latent, Parameter, Space, arm_coordinates
 from seedbed.calibration.store import Store, write_whole
+from seedbed.calibration.surroundings import read_plan
 from seedbed.calibration.terms import Terms
 from seedbed.calibration.trial_simulator import RELATIVE_TOLERANCE, TrialSimulator, arm_task
 from seedbed.calibration.validation import rows_of
 from seedbed.documents import content_hash
+from seedbed.errors import RunError
 from seedbed.population.parameter_sets import Change
 
 PATIENTS_PER_BATCH = 2048
@@ -148,6 +153,7 @@ def execute(
     workers: int = 2,
     progress: Progress | None = None,
     sampling: Callable[[str, float], None] | None = None,
+    frozen: Path | None = None,
 ) -> Outcome:
     """Calibrate a plan in a work folder, or go on with what a killed calibration left there.
 
@@ -156,35 +162,68 @@ def execute(
     folder : work folder; finished batches are kept in it
     workers : processes
     progress, sampling : told what is being done
+    frozen : for a plan that updates a frozen ensemble, the work folder of that one's calibration: its simulations
+        are used again, and only the arms that are new are simulated
 
     Raises
     ------
     RunError
-        The folder holds another calibration, or cannot be written.
+        The folder holds another calibration, or cannot be written; `frozen` is not that of the frozen ensemble.
     """
     began = time.monotonic()
     setup, plan = set_up(checked), checked.plan
     store = Store(folder)
     hashes = identity(checked)
-    store.claim(hashes)
-    work = Work(
-        setup.simulator,
-        setup.latent.space,
-        setup.latent.terms,
-        plan.budget.subjects,
-        plan.seed,
-        store,
-        workers,
-        max(1, PATIENTS_PER_BATCH // plan.budget.subjects),
-        progress,
-    )
-    calibration = calibrate(setup.latent, work, plan.budget, sampling)
+    earlier = None if frozen is None else earlier_of(checked, Store(frozen))
+    store.claim(hashes if frozen is None else {**hashes, "goes_on_from": plan.updates.frozen_hash})
+    work = work_of(setup, store, workers, progress)
+    calibration = calibrate(setup.latent, work, plan.budget, sampling, earlier)
     left_out = cross_validation(setup, calibration, workers, progress)
     minutes = store.add_minutes((time.monotonic() - began) / 60.0)
     found = Ensemble(sets_of(setup.latent, calibration.vectors), _provenance(setup, calibration, hashes, minutes))
     outcome = Outcome(setup, calibration, found, left_out)
     write_outcome(outcome, folder)
     return outcome
+
+
+def work_of(setup: Setup, store: Store, workers: int = 1, progress: Progress | None = None) -> Work:
+    """Return how the members of a plan are simulated."""
+    budget, seed = setup.checked.plan.budget, setup.checked.plan.seed
+    return Work(
+        setup.simulator,
+        setup.latent.space,
+        setup.latent.terms,
+        budget.subjects,
+        seed,
+        store,
+        workers,
+        max(1, PATIENTS_PER_BATCH // budget.subjects),
+        progress,
+    )
+
+
+def earlier_of(checked: Checked, store: Store) -> Earlier:
+    """Return the frozen calibration that a plan updates, from its work folder.
+
+    Raises
+    ------
+    RunError
+        The plan updates nothing, or the folder is not that of the frozen calibration.
+    """
+    if checked.plan.updates is None:
+        raise RunError(f'the plan "{checked.plan.id}" updates no frozen ensemble; leave out --from')
+    frozen = read_ensemble(checked.plan.updates.ensemble).provenance
+    setup = set_up(read_plan(frozen.plan).with_seed(frozen.seed))
+    store.require({**frozen.hashes, "seed": frozen.seed})
+    work = work_of(setup, store)
+    numbers = range(len(frozen.rounds) + 1)
+    vectors = {number: store.read_array(f"members-{number}") for number in numbers}
+    missing = [str(number) for number, found in vectors.items() if found is None]
+    if missing:
+        raise RunError(f"{store.folder} has no members of round {', '.join(missing)}; it was not finished")
+    rounds = [work.members(n, arm_coordinates(setup.latent, v, setup.latent.terms.arms)) for n, v in vectors.items()]
+    simulated = {arm: reduce(add, [found[arm] for found in rounds]) for arm in setup.latent.terms.arms}
+    return Earlier(setup.latent, vectors[numbers[-1]], simulated)
 
 
 def cross_validation(setup: Setup, calibration: Calibration, workers: int, progress: Progress | None) -> pd.DataFrame:

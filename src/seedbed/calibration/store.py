@@ -77,6 +77,21 @@ class Store:
                 "give another folder, or the plan, seed and library it was started with"
             )
 
+    def require(self, identity: Mapping[str, Any]) -> None:
+        """Refuse a folder that does not hold the calibration of an identity.
+
+        Raises
+        ------
+        RunError
+            It holds none, or another one.
+        """
+        file = None if self.folder is None else self.folder / _IDENTITY
+        found = {} if file is None or not file.exists() else json.loads(file.read_text(encoding="utf-8"))
+        different = sorted(key for key, value in identity.items() if key in found and found[key] != value)
+        if not found or different:
+            what = f"another calibration ({', '.join(different)} differ)" if found else "no calibration"
+            raise RunError(f"{self.folder} holds {what}; give the work folder that the frozen ensemble came from")
+
     def add_minutes(self, minutes: float) -> float:
         """Add to the time that was worked on this folder, over all sittings; return the total [min]."""
         if self.folder is None:

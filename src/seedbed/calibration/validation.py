@@ -28,10 +28,13 @@ from seedbed.calibration.space import SHARED_PART
 from seedbed.calibration.terms import Kind, Term, Terms
 
 Floats = NDArray[np.float64]
-Use = Literal["fit", "predict"]
+Use = Literal["fit", "update", "predict"]
+"""Fitted; predicted once and fitted by an update afterwards; predicted."""
 LEVEL = 0.90
 _LINK_LIMIT = 7.0
 FEWEST_RIVAL_STUDIES = 3
+RIVALS = {"meta": "meta_analysis", "null": "null_world"}
+"""Rivals by the prefix of their columns."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ def meta_analysis_rival(row: Row, others: pd.DataFrame, seed: int, *, n_draws: i
     if row.kind == "share":
         draws = _pooled_shares(row, usable, generator, n_draws)
     else:
-        draws = _pooled_values(row, usable, generator, n_draws)
+        draws = _pooled_values(usable, generator, n_draws)
     lower, upper = (float(v) for v in np.quantile(draws, [0.5 - LEVEL / 2.0, 0.5 + LEVEL / 2.0]))
     score = interval_score(*(_scale(row.kind, v) for v in (row.observed, lower, upper)))
     hit = bool(lower - 1e-9 <= row.observed <= upper + 1e-9)
@@ -268,12 +271,39 @@ def _pooled_shares(row: Row, usable: pd.DataFrame, generator: np.random.Generato
     return generator.binomial(n, true) / n
 
 
-def _pooled_values(row: Row, usable: pd.DataFrame, generator: np.random.Generator, n_draws: int) -> Floats:
-    """Draw from the between-study distribution of the logarithms, unweighted (errors are rarely published)."""
+def _pooled_values(usable: pd.DataFrame, generator: np.random.Generator, n_draws: int) -> Floats:
+    """Draw from the distribution of published logarithms, unweighted (errors are rarely published).
+
+    Their spread holds the sampling of studies of usual size, so that none is added.
+    """
     logs = np.log(usable["value"].to_numpy(float))
     k = len(logs)
     spread = float(logs.std(ddof=1)) * np.sqrt(1.0 + 1.0 / k)
-    return np.exp(float(logs.mean()) + np.hypot(spread, row.size**-0.5) * generator.standard_t(k - 1, n_draws))
+    return np.exp(float(logs.mean()) + spread * generator.standard_t(k - 1, n_draws))
+
+
+def by_study(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean scores study by study, in the columns of `totals`: the yardstick before it is summed up."""
+    groups = table.groupby(["use", "study"], sort=False)
+    records = [
+        {"use": use, "study": study, "rows": len(group), "hits": int(group["hit"].sum()), **_compared(group, rival)}
+        for (use, study), group in groups
+        for rival in RIVALS
+        if f"{rival}_score" in group
+    ]
+    return pd.DataFrame(records).query("compared > 0").reset_index(drop=True)
+
+
+def _compared(group: pd.DataFrame, rival: str) -> dict[str, object]:
+    """Return the mean scores and interval widths of the rows that model and rival both predict."""
+    both = group.dropna(subset=["score", f"{rival}_score"])
+    return {
+        "rival": RIVALS[rival],
+        "compared": len(both),
+        "score": float(both["score"].mean()),
+        "rival_score": float(both[f"{rival}_score"].mean()),
+        "difference": float((both["score"] - both[f"{rival}_score"]).mean()),
+    }
 
 
 def totals(table: pd.DataFrame) -> pd.DataFrame:
@@ -287,36 +317,38 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row for each use and rival that can predict some of its rows:
-        ``rows``, ``studies``, ``hits``, ``coverage``, ``compared`` (rows that both predict), ``score`` and
-        ``rival_score`` (means over those), ``difference`` (negative favors the model) and its ``standard_error``
-        clustered by study.
+        ``rows``, ``studies``, ``hits``, ``coverage``, ``compared`` (rows that both predict), and over those the
+        means of ``score`` and ``rival_score``, ``width`` and ``rival_width`` (of the intervals, on the scale of the
+        score), ``difference`` (negative favors the model) and its ``standard_error`` clustered by study.
     """
     records = []
     for use, group in table.groupby("use", sort=False):
-        for rival, name in (("meta", "meta_analysis"), ("null", "null_world")):
-            if f"{rival}_score" not in group:
+        for rival in RIVALS:
+            if f"{rival}_score" not in group or group[["score", f"{rival}_score"]].dropna().empty:
                 continue
             both = group.dropna(subset=["score", f"{rival}_score"])
-            if both.empty:
-                continue
-            difference = both["score"] - both[f"{rival}_score"]
+            difference = (both["score"] - both[f"{rival}_score"]).to_numpy(float)
             records.append(
                 {
                     "use": use,
-                    "rival": name,
                     "rows": len(group),
                     "studies": group["study"].nunique(),
                     "hits": int(group["hit"].sum()),
                     "coverage": float(group["hit"].mean()),
-                    "compared": len(both),
-                    "score": float(both["score"].mean()),
-                    "rival_score": float(both[f"{rival}_score"].mean()),
+                    **_compared(group, rival),
+                    "width": _mean_width(both, ""),
+                    "rival_width": _mean_width(both, f"{rival}_"),
                     "rival_coverage": float(both[f"{rival}_hit"].astype(bool).mean()),
-                    "difference": float(difference.mean()),
-                    "standard_error": clustered_error(difference.to_numpy(float), both["study"].tolist()),
+                    "standard_error": clustered_error(difference, both["study"].tolist()),
                 }
             )
     return pd.DataFrame(records)
+
+
+def _mean_width(table: pd.DataFrame, who: str) -> float:
+    """Return the mean width of the intervals on the scale of the score."""
+    ends = zip(table["kind"], table[f"{who}lower"], table[f"{who}upper"], strict=True)
+    return float(np.mean([_scale(kind, high) - _scale(kind, low) for kind, low, high in ends]))
 
 
 def clustered_error(values: Floats, clusters: Sequence[str]) -> float:

@@ -1,13 +1,14 @@
-"""Validate an ensemble: simulate every arm of its plan, predict every published row, score it beside its rivals.
+"""Validate an ensemble: predict every published row of its plan, and score it beside its rivals.
 
-Rows of fitted arms come from cross-validation by study where the calibration left one; the rows of combined arms
-were never fitted. The virtual patients of the null world get the corner of the square that the plan names.
+Rows of fitted arms come from the cross-validation by study that a calibration leaves beside its ensemble; all other
+arms are simulated. The virtual patients of the null world get the corner of the square that the plan names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from seedbed import library
 from seedbed.calibration.ensemble import Ensemble
-from seedbed.calibration.plan import Surroundings, readable
+from seedbed.calibration.ensemble import read as read_ensemble
+from seedbed.calibration.plan import Checked, Surroundings, readable
 from seedbed.calibration.readings import ROW_COLUMNS, Readings
 from seedbed.calibration.run import Setup, identity, set_up
 from seedbed.calibration.simulator import Batch, MemberTerms, run_batches
@@ -26,6 +28,8 @@ from seedbed.calibration.terms import Terms
 from seedbed.calibration.trial_simulator import TrialSimulator
 from seedbed.calibration.validation import (
     Row,
+    Use,
+    by_study,
     meta_analysis_rival,
     parameter_part,
     predict_arm,
@@ -33,7 +37,7 @@ from seedbed.calibration.validation import (
     score_row,
     totals,
 )
-from seedbed.population.parameter_sets import ParameterSets, read_sets
+from seedbed.population.parameter_sets import ParameterSets
 
 Floats = NDArray[np.float64]
 NULL = "null world of "
@@ -45,35 +49,72 @@ NEAR = 0.25
 
 @dataclass(frozen=True)
 class Validation:
-    """The rows and totals of a validation."""
+    """The rows of a validation, their sums by study, and their totals."""
 
     rows: pd.DataFrame
+    studies: pd.DataFrame
     totals: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is validated, and how."""
+    """What is validated, and how.
+
+    Attributes
+    ----------
+    left_out : rows predicted by a calibration that had not seen their study, by id; empty where none was kept
+    """
 
     ensemble: Ensemble
-    sets: ParameterSets
     setup: Setup
     around: Surroundings
+    left_out: pd.DataFrame
     seed: int
 
+    @cached_property
+    def sets(self) -> ParameterSets:
+        """The parameter sets of the ensemble."""
+        provenance = self.ensemble.provenance
+        return ParameterSets(provenance.parameters, self.ensemble.sets, provenance.seed)
 
-def job_of(ensemble: Ensemble, seed: int) -> Job:
-    """Set up the validation of an ensemble, with a null world for each combined arm."""
+    def is_left_out(self, arm: str) -> bool:
+        """Tell whether all rows of an arm were predicted without their study, so that it need not be simulated."""
+        fitted = arm in self.setup.checked.arms("fit")
+        return fitted and all(piece.term.id in self.left_out.index for piece in self.setup.pieces[arm])
+
+
+def job_of(name_or_path: str | Path, seed: int) -> Job:
+    """Set up the validation of an ensemble, with a null world for each combined arm.
+
+    Raises
+    ------
+    ContentError
+        There is no such ensemble or plan, or one of them is not sound.
+    """
+    ensemble = read_ensemble(name_or_path)
     checked = read_plan(ensemble.provenance.plan)
     setup = set_up(checked)
     tasks = dict(setup.simulator.tasks)
-    for name in checked.arms("predict"):
+    for name in combined_arms(checked):
         arm = checked.plan.arms[name]
         null = arm.emulation.model_copy(update={"corner": arm.null})
         tasks[NULL + name] = replace(tasks[name], emulation=null, infused_only=False)
-    simulator = TrialSimulator(tasks, setup.simulator.changes)
-    around = surroundings(checked.plan.model)
-    return Job(ensemble, read_sets(ensemble.id), replace(setup, simulator=simulator), around, seed)
+    setup = replace(setup, simulator=TrialSimulator(tasks, setup.simulator.changes))
+    left_out = cross_validated(library.find("ensembles", name_or_path))
+    return Job(ensemble, setup, surroundings(checked.plan.model), left_out, seed)
+
+
+def combined_arms(checked: Checked) -> list[str]:
+    """Return the arms that were kept for prediction, those among them that the plan fits by now."""
+    return [name for name in checked.plan.arms if use_of(checked, name) != "fit"]
+
+
+def use_of(checked: Checked, name: str) -> Use:
+    """Return what an arm is to an ensemble: fitted, fitted by an update after its prediction, or predicted."""
+    plan = checked.plan
+    if plan.updates is not None and name in plan.updates.fit:
+        return "update"
+    return plan.arms[name].use
 
 
 def validate(
@@ -92,31 +133,32 @@ def validate(
         The folder holds another validation, or cannot be written.
     """
     store = Store(folder)
-    store.claim({**identity(job.setup.checked), "ensemble": job.ensemble.provenance.hashes["sets"], "n": n_subjects})
+    claim = {"ensemble": job.ensemble.provenance.hashes["sets"], "n": n_subjects, "seed": job.seed}
+    store.claim({**identity(job.setup.checked), **claim})
     found = simulate_arms(job, store, n_subjects, workers, progress)
-    records = [record for name in job.setup.checked.plan.arms for record in arm_records(job, name, found)]
-    table = with_cross_validation(pd.DataFrame(records), cross_validated(job.ensemble.id))
-    result = Validation(table, totals(table))
-    write_whole(folder / "rows.csv", result.rows.to_csv(index=False, float_format="%.5g").encode())
-    write_whole(folder / "totals.csv", result.totals.to_csv(index=False, float_format="%.4g").encode())
+    table = pd.DataFrame([record for name in job.setup.checked.plan.arms for record in arm_records(job, name, found)])
+    result = Validation(table, by_study(table), totals(table))
+    for name in ("rows", "studies", "totals"):
+        write_whole(folder / f"{name}.csv", getattr(result, name).to_csv(index=False, float_format="%.5g").encode())
     return result
 
 
 def simulate_arms(
     job: Job, store: Store, n_subjects: int, workers: int, progress: Callable[[int, int], None] | None
 ) -> dict[str, MemberTerms]:
-    """Return what every parameter set gives in every arm, and in the null world of every combined arm."""
+    """Return what every parameter set gives in every arm that must be simulated, null worlds among them."""
     size = max(1, PATIENTS_PER_BATCH // n_subjects)
+    names = [name for name in job.setup.simulator.tasks if not job.is_left_out(name)]
     batches = [
         Batch(f"{name}/sets-{start:05d}", name, values.iloc[start : start + size], numbers, n_subjects, job.seed)
-        for name in job.setup.simulator.tasks
+        for name in names
         for values in [job.sets.values_for(job.setup.checked.plan.arms[name.removeprefix(NULL)].product)]
         for start in range(0, len(values), size)
         for numbers in [np.arange(start, min(start + size, len(values)), dtype=np.int64)]
     ]
     frames = run_batches(job.setup.simulator, batches, store, workers, progress)
     result = {}
-    for name in job.setup.simulator.tasks:
+    for name in names:
         table = pd.concat([frames[batch.name] for batch in batches if batch.arm == name]).to_numpy(float)
         half = table.shape[1] // 2
         result[name] = MemberTerms(table[:, :half], table[:, half:])
@@ -126,8 +168,8 @@ def simulate_arms(
 def arm_records(job: Job, name: str, found: Mapping[str, MemberTerms]) -> list[dict[str, object]]:
     """Return the records of an arm's published rows: prediction, rivals, scores."""
     arm, pieces = job.setup.checked.plan.arms[name], job.setup.pieces[name]
-    rows, terms = rows_of(pieces, arm.use), Terms(tuple(piece.term for piece in pieces))
-    predicted = _scores(job, terms, found[name], rows)
+    rows, terms = rows_of(pieces, use_of(job.setup.checked, name)), Terms(tuple(piece.term for piece in pieces))
+    predicted = _scores(job, terms, found[name], rows) if name in found else {}
     null = _scores(job, terms, found[NULL + name], rows) if NULL + name in found else {}
     records = []
     for row in rows:
@@ -136,7 +178,7 @@ def arm_records(job: Job, name: str, found: Mapping[str, MemberTerms]) -> list[d
         records.append(
             {
                 **_identity(row),
-                **predicted[row.id],
+                **_best(job, row, predicted),
                 **{f"meta_{key}": value for key, value in meta.items()},
                 **{f"null_{key}": rival[key] for key in ("lower", "upper", "hit", "score")},
             }
@@ -158,8 +200,14 @@ def _identity(row: Row) -> dict[str, object]:
         "published_lower": row.lower,
         "published_upper": row.upper,
         "n": row.size if row.kind == "share" else np.nan,
-        "cross_validated": False,
     }
+
+
+def _best(job: Job, row: Row, predicted: Mapping[str, Mapping[str, float | bool]]) -> dict[str, object]:
+    """Return the prediction without the row's own study where there is one, otherwise that of the ensemble."""
+    if row.use != "predict" and row.id in job.left_out.index:
+        return {**job.left_out.loc[row.id].to_dict(), "cross_validated": True}
+    return {**predicted[row.id], "cross_validated": False}
 
 
 def _scores(job: Job, terms: Terms, members: MemberTerms, rows: list[Row]) -> dict[str, dict[str, float | bool]]:
@@ -202,21 +250,7 @@ def others(row: Row, around: Surroundings, readings: Readings, study: str) -> pd
     return table.sort_values("n", ascending=False).drop_duplicates("cohort_group")
 
 
-def cross_validated(ensemble: str) -> pd.DataFrame | None:
-    """Return the cross-validation that a calibration left beside its ensemble, or None."""
-    path = library.find("ensembles", ensemble)
-    file = path.with_name(f"{path.stem}-cross-validation.csv")
-    return pd.read_csv(file) if file.exists() else None
-
-
-def with_cross_validation(table: pd.DataFrame, left_out: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the table with the predictions of fitted rows in place of which each study was left out."""
-    if left_out is None:
-        return table
-    left_out = left_out.set_index("id")
-    known = table["id"].isin(left_out.index) & table["use"].eq("fit")
-    result = table.copy()
-    for column in left_out.columns.intersection(table.columns):
-        result.loc[known, column] = left_out.loc[table.loc[known, "id"], column].to_numpy()
-    result.loc[known, "cross_validated"] = True
-    return result
+def cross_validated(ensemble: Path) -> pd.DataFrame:
+    """Return the cross-validation that a calibration left beside its ensemble, by id of the row."""
+    file = ensemble.with_name(f"{ensemble.stem}-cross-validation.csv")
+    return pd.read_csv(file, index_col="id") if file.exists() else pd.DataFrame(index=pd.Index([], name="id"))

@@ -41,8 +41,15 @@ def calibrate(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; changes no number.")] = 2,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed in place of the plan's.")] = None,
+    frozen: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Work folder of the frozen ensemble that the plan updates: only new arms are simulated then.",
+        ),
+    ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Put the ensemble into the library of this installation.")
+        bool, typer.Option("--keep", help="Put the ensemble into the library: your own, or this installation's.")
     ] = False,
 ) -> None:
     """Fit population parameters to the published results a plan names, and write an ensemble of parameter sets.
@@ -61,10 +68,10 @@ def calibrate(
         checked = checked.with_seed(seed)
     folder = out or Path("runs") / f"{checked.plan.id}-seed{checked.plan.seed}"
     with _bar(console) as (simulated, sampled):
-        outcome = execute(checked, folder, workers=workers, progress=simulated, sampling=sampled)
+        outcome = execute(checked, folder, workers=workers, progress=simulated, sampling=sampled, frozen=frozen)
     _report(console, outcome, folder)
     if keep:
-        console.print(f"kept as {write_outcome(outcome, library.path('ensembles'))}", soft_wrap=True)
+        console.print(f"kept as {write_outcome(outcome, library.roots()[0] / 'ensembles')}", soft_wrap=True)
 
 
 @contextmanager

@@ -16,6 +16,10 @@ from seedbed.cli.options import Language
 if TYPE_CHECKING:
     import pandas as pd
 
+WIDTH = 160
+MARKS = {"fit": "", "update": " (predicted, then fitted)", "predict": " (predicted)"}
+GROUPS = {"fit": "single therapies", "update": "stem cells + CAR-T, fitted by now", "predict": "stem cells + CAR-T"}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -23,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    ensemble: Annotated[str | None, typer.Argument(help="Id of an ensemble; the library's default without.")] = None,
+    ensemble: Annotated[
+        str | None, typer.Argument(help="Id of an ensemble, or its YAML file; the library's default without.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; one that holds the same validation is resumed.")] = None,
     subjects: Annotated[int, typer.Option(min=20, help="Virtual patients for each parameter set and arm.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
@@ -32,11 +38,10 @@ def validate(
 ) -> None:
     """Predict every published row of an ensemble's plan: table, figure, scores beside two rivals.
 
-    Rows of single therapies come from cross-validation by study; stem cells followed by CAR-T were never fitted.
+    Fitted rows are predicted from the other studies (cross-validation by study); the other arms are simulated.
     """
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    from seedbed.calibration import ensemble as ensembles
     from seedbed.calibration import validation_run
     from seedbed.errors import RunError
     from seedbed.population.parameter_sets import default_ensemble
@@ -45,8 +50,8 @@ def validate(
     name = ensemble or default_ensemble("asct_cart")
     if name is None:
         raise RunError("the library holds no default ensemble; make one: seedbed calibrate PLAN --keep")
-    console, found = Console(), ensembles.read(name)
-    folder = out or Path("runs") / f"validate-{found.id}"
+    console, job = _console(), validation_run.job_of(name, seed)
+    folder = out or Path("runs") / f"validate-{job.ensemble.id}"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -57,7 +62,7 @@ def validate(
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("parameter sets in every arm", total=None)
         result = validation_run.validate(
-            validation_run.job_of(found, seed),
+            job,
             folder,
             n_subjects=subjects,
             workers=workers,
@@ -65,8 +70,13 @@ def validate(
         )
     console.print(_rows(result.rows))
     console.print(_totals(result.totals))
-    page = validation_charts.write(result.rows, result.totals, found.id, folder / "report.html", language)
+    page = validation_charts.write(result, job.ensemble.id, folder / "report.html", language)
     console.print(str(page), soft_wrap=True)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def _rows(rows: pd.DataFrame) -> Table:
@@ -76,7 +86,7 @@ def _rows(rows: pd.DataFrame) -> Table:
     for row in rows.itertuples():
         parts = " + ".join(f"{getattr(row, f'width_{part}'):.2f}" for part in ("parameters", "study", "sampling"))
         table.add_row(
-            f"{row.arm} {row.label}" + ("" if row.use == "fit" else " (predicted)"),
+            f"{row.arm} {row.label}{MARKS[row.use]}",
             f"{row.observed:.3g}",
             _interval(row.lower, row.upper),
             parts,
@@ -92,17 +102,17 @@ def _interval(lower: float, upper: float) -> str:
 
 
 def _totals(totals: pd.DataFrame) -> Table:
-    table = Table(title="Interval score: less is better; a negative difference favors the model")
-    for name in ("rows", "rival", "compared", "inside", "score", "rival's", "difference (SE by study)"):
+    table = Table(title="Model and rival. Interval score: less is better; a negative difference favors the model")
+    for name in ("rows", "rival", "compared", "inside", "widths", "scores", "difference (SE by study)"):
         table.add_column(name, overflow="fold")
     for row in totals.itertuples():
         table.add_row(
-            "single therapies" if row.use == "fit" else "stem cells + CAR-T",
+            GROUPS[row.use],
             str(row.rival).replace("_", " "),
             f"{row.compared} of {row.rows}, {row.studies} studies",
             f"{row.hits} ({row.coverage:.0%})",
-            f"{row.score:.3f}",
-            f"{row.rival_score:.3f}",
+            f"{row.width:.2f}, {row.rival_width:.2f}",
+            f"{row.score:.3f}, {row.rival_score:.3f}",
             f"{row.difference:+.3f} ({row.standard_error:.3f})",
         )
     return table

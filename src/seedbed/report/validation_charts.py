@@ -8,6 +8,7 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
+from seedbed.calibration.validation_run import Validation
 from seedbed.report import catalogue, page, theme
 from seedbed.report.blocks import Block, Figure, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
@@ -63,18 +64,17 @@ def _tooltips(t: Catalogue) -> list[alt.Tooltip]:
     ]
 
 
-def write(table: pd.DataFrame, totals: pd.DataFrame, name: str, out: Path, language: str = "en") -> Path:
+def write(found: Validation, name: str, out: Path, language: str = "en") -> Path:
     """Write the report of a validation as one HTML file and return its path."""
     t = catalogue.load(language)
-    return page.write(t("validation.title", name=name), list(_sections(table, totals, t)), out, language)
+    return page.write(t("validation.title", name=name), list(_sections(found, t)), out, language)
 
 
-def _sections(table: pd.DataFrame, totals: pd.DataFrame, t: Catalogue) -> Iterator[Section]:
-    yield Section("totals", t("validation.section.totals"), (Paragraph(t("validation.how")), totals_table(totals, t)))
-    for use in ("fit", "predict"):
-        rows = table[table["use"] == use]
-        if len(rows):
-            yield Section(use, t(f"validation.section.{use}"), tuple(_blocks(rows, use, t)))
+def _sections(found: Validation, t: Catalogue) -> Iterator[Section]:
+    summary = (Paragraph(t("validation.how")), totals_table(found.totals, t), studies_table(found.studies, t))
+    yield Section("totals", t("validation.section.totals"), summary)
+    for use in found.rows["use"].unique():
+        yield Section(use, t(f"validation.section.{use}"), tuple(_blocks(found.rows[found.rows["use"] == use], use, t)))
 
 
 def _blocks(rows: pd.DataFrame, use: str, t: Catalogue) -> Iterator[Block]:
@@ -89,7 +89,7 @@ def _blocks(rows: pd.DataFrame, use: str, t: Catalogue) -> Iterator[Block]:
 
 def totals_table(totals: pd.DataFrame, t: Catalogue) -> Table:
     """Return hits and scores, fitted and predicted rows apart, beside both rivals."""
-    names = ("use", "rival", "rows", "studies", "hits", "score", "rival_score", "difference")
+    names = ("use", "rival", "rows", "studies", "hits", "width", "rival_width", "score", "rival_score", "difference")
     rows = [
         (
             t(f"validation.use.{row.use}"),
@@ -97,14 +97,33 @@ def totals_table(totals: pd.DataFrame, t: Catalogue) -> Table:
             f"{row.compared}/{row.rows}",
             str(row.studies),
             f"{row.hits} ({100 * row.coverage:.0f}%)",
-            f"{row.score:.3f}",
-            f"{row.rival_score:.3f}",
+            *(f"{value:.2f}" for value in (row.width, row.rival_width)),
+            *(f"{value:.3f}" for value in (row.score, row.rival_score)),
             f"{row.difference:+.3f} ({row.standard_error:.3f})",
         )
         for row in totals.itertuples()
     ]
     header = tuple(t(f"validation.column.{name}") for name in names)
     return Table(header, tuple(rows), note=t("validation.rule"), n_text=2)
+
+
+def studies_table(studies: pd.DataFrame, t: Catalogue) -> Table:
+    """Return the scores study by study."""
+    names = ("use", "study", "rival", "rows", "hits", "score", "rival_score", "difference")
+    rows = [
+        (
+            t(f"validation.use.{row.use}"),
+            str(row.study),
+            t(f"validation.rival.{row.rival}"),
+            f"{row.compared}/{row.rows}",
+            str(row.hits),
+            *(f"{value:.3f}" for value in (row.score, row.rival_score)),
+            f"{row.difference:+.3f}",
+        )
+        for row in studies.itertuples()
+    ]
+    header = tuple(t(f"validation.column.{name}") for name in names)
+    return Table(header, tuple(rows), folded=True, n_text=3)
 
 
 def rows_table(rows: pd.DataFrame, t: Catalogue) -> Table:

@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from seedbed.calibration.terms import Term, Terms
 from seedbed.calibration.validation import (
     Row,
+    by_study,
     chain,
     clustered_error,
     interval_score,
@@ -131,18 +132,45 @@ def test_clustered_error_counts_studies_and_not_rows():
     assert np.isnan(clustered_error(np.ones(3), ["a"] * 3))
 
 
-def test_totals_keep_fitted_and_predicted_apart():
-    table = pd.DataFrame(
+@pytest.fixture
+def scored():
+    return pd.DataFrame(
         {
             "use": ["fit", "fit", "predict"],
             "study": ["a", "b", "c"],
+            "kind": ["share", "value", "share"],
             "hit": [True, False, True],
+            "lower": [0.1, 10.0, 0.2],
+            "upper": [0.3, 20.0, 0.4],
             "score": [0.2, 0.6, 0.5],
+            "meta_lower": [0.1, 10.0, np.nan],
+            "meta_upper": [0.4, 10.0, np.nan],
             "meta_score": [0.3, 0.5, np.nan],
             "meta_hit": [True, True, False],
         }
     )
-    found = totals(table).set_index("use")
+
+
+def test_totals_keep_fitted_and_predicted_apart(scored):
+    found = totals(scored).set_index("use")
     assert found.loc["fit", ["hits", "rows", "compared"]].tolist() == [1, 2, 2]
     assert found.loc["fit", "difference"] == pytest.approx(0.0)
+    assert found.loc["fit", "width"] == pytest.approx((0.2 + np.log(2.0)) / 2)
+    assert found.loc["fit", "rival_width"] == pytest.approx(0.15)
     assert "predict" not in found.index
+
+
+def test_scores_study_by_study(scored):
+    found = by_study(scored).set_index("study")
+    assert found.index.tolist() == ["a", "b"]
+    assert found["difference"].tolist() == pytest.approx([-0.1, 0.1])
+    assert set(found["rival"]) == {"meta_analysis"}
+
+
+def test_a_rival_of_medians_does_not_count_sampling_twice():
+    draw, hits = np.random.default_rng(8), 0
+    for i in range(200):
+        values = np.exp(2.3 + np.hypot(0.15, 0.1) * draw.standard_normal(9))
+        others = pd.DataFrame({"study": list("abcdefgh"), "value": values[:8], "n": [60] * 8})
+        hits += meta_analysis_rival(row("value", values[8], 100.0, f"x/{i}"), others, seed=i, n_draws=1000)["hit"]
+    assert hits / 200 == pytest.approx(0.9, abs=0.05)
