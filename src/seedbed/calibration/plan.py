@@ -65,7 +65,7 @@ class PlanArm(Content):
     without : rows left out of ``preferred``, each with its reason
     facts : endpoint -> id of a kinetic fact, with ``:group`` where it has groups
     longest_days : landmarks later than this are left out
-    null : for a combined arm, the therapy that it does no better than in the null world
+    null_world : for a combined arm, the therapy that it does no better than in the null world
     """
 
     study: str
@@ -77,7 +77,7 @@ class PlanArm(Content):
     without: dict[str, str] = Field(default_factory=dict)
     facts: dict[str, str] = Field(default_factory=dict)
     longest_days: float = Field(1100.0, gt=0)
-    null: Literal["asct", "cart"] = "cart"
+    null_world: Literal["asct", "cart"] = "cart"
     note: str = ""
 
 

@@ -97,7 +97,7 @@ def job_of(name_or_path: str | Path, seed: int) -> Job:
     tasks = dict(setup.simulator.tasks)
     for name in combined_arms(checked):
         arm = checked.plan.arms[name]
-        null = arm.emulation.model_copy(update={"corner": arm.null})
+        null = arm.emulation.model_copy(update={"corner": arm.null_world})
         tasks[NULL + name] = replace(tasks[name], emulation=null, infused_only=False)
     setup = replace(setup, simulator=TrialSimulator(tasks, setup.simulator.changes))
     left_out = cross_validated(library.find("ensembles", name_or_path))
