@@ -15,6 +15,7 @@ from seedbed import errors, library, tables
 from seedbed.cli.main import application
 from seedbed.documents import load
 from seedbed.model import model_names, read_model
+from seedbed.trial import criteria
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py; change the program or the library, not this page. -->\n\n"
@@ -84,7 +85,13 @@ def _library() -> str:
     for kind in ("protocols", "populations", "regimens", "products", "care", "plans"):
         rows = [(f"`{name}`", _title(kind, name)) for name in library.names(kind)]
         parts.append(f"## {kind.capitalize()}\n\n{_table(('id', 'title'), rows)}")
+    rules = [(f"`{criteria.version(rule)}`", _first_line(module)) for rule, module in criteria.RULES.items()]
+    parts.append(f"## Criteria\n\n{_table(('rule and its version', 'grades'), rules)}")
     return NOTE + "\n".join(parts)
+
+
+def _first_line(documented: object) -> str:
+    return (documented.__doc__ or "").strip().split("\n")[0]
 
 
 def _title(kind: str, name: str) -> str:

@@ -59,11 +59,6 @@ class TestResult:
     z: float = float("nan")
     details: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def one_sided_p_value(self) -> float:
-        """P-value against the alternative that the experimental arm does better; NaN without a direction."""
-        return float(ndtr(self.z))
-
     @classmethod
     def from_z(cls, name: str, z: float, **details: float) -> TestResult:
         """Return the result of a test whose statistic is standard normal under the null hypothesis."""

@@ -222,8 +222,3 @@ def median_error(
     elif extremes is not None and min(extremes) > 0 and extremes[1] > extremes[0] and n > 2:
         spread = float(np.log(extremes[1] / extremes[0]) / (2.0 * ndtri((n - 0.375) / (n + 0.25))))
     return float(1.2533 * spread / np.sqrt(n))
-
-
-def quartile_ratio_error(n: float) -> float:
-    """Return the standard error of ln(ln(Q3/Q1)) in a log-normal sample of `n`: 1.166/sqrt(n)."""
-    return 1.166 / float(np.sqrt(n))

@@ -151,10 +151,6 @@ class Graph:
         """Tell whether a node is a literal (equal to `value` when given)."""
         return self.operations[node] == "constant" and (value is None or self.values[node] == value)
 
-    def depends_on_state(self, node: int, state: int) -> bool:
-        """Tell whether `node` mentions state number `state`."""
-        return bool(self.dependencies[node] >> (state + 1) & 1)
-
     def states_of(self, node: int) -> list[int]:
         """Return the numbers of the states a node mentions, ascending."""
         mask = self.dependencies[node] >> 1

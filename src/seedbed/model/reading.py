@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from seedbed import library
 from seedbed.documents import Content, Document, load, parse, read
-from seedbed.errors import ContentError, ModelError, Problem, nearest
+from seedbed.errors import ContentError, ModelError, nearest
 from seedbed.model.checks import STRUCTURE_CHECKS, run_checks
 from seedbed.model.fragments import parse_fragment
 from seedbed.model.schema import MechanismContent, ModelContent, Reference, References
@@ -95,12 +95,3 @@ def _references(path: Path) -> dict[str, Reference]:
         if file.exists():
             found.update(read(file, References).references)
     return found
-
-
-def file_problems(path: Path) -> list[Problem]:
-    """Return every problem of a model instead of raising, for reports."""
-    try:
-        model = read_unchecked(path)
-    except ContentError as error:
-        return error.problems
-    return run_checks(model, STRUCTURE_CHECKS)

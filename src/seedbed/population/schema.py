@@ -133,9 +133,5 @@ class Population(Content):
     parameters: dict[str, Typical] = Field(default_factory=dict)
     attrition: Attrition
 
-    def covariate_names(self) -> tuple[str, ...]:
-        """Return the names of all covariates, drawn and derived."""
-        return tuple(self.covariates)
-
 
 __all__ = ["Level", "Population", "PopulationFile"]

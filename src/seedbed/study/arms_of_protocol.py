@@ -12,7 +12,6 @@ from seedbed.protocol import Protocol
 from seedbed.trial import enrollment
 from seedbed.trial.execution import Where, Work
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
-from seedbed.trial.request import Options, request_of
 from seedbed.trial.run import execute
 from seedbed.trial.work import work_shard
 
@@ -46,11 +45,6 @@ def with_arms(trial: Protocol, arms: Sequence[str]) -> Protocol:
     used = {name for content in chosen.values() for name in content.elements}
     elements = {name: element for name, element in trial.elements.items() if name in used}
     return protocol.trimmed(trial.model_copy(update={"arm_contents": chosen, "elements": elements, "emulates": None}))
-
-
-def request_for(name_or_path: str | Path, arms: Sequence[str], options: Options) -> Request:
-    """Return the request of a run of some arms of a protocol."""
-    return request_of(*read_arms(name_or_path, arms), options)
 
 
 def run_folder(

@@ -401,9 +401,3 @@ def _arm_steps(arm: Arm, table: pd.DataFrame) -> list[tuple[str, int]]:
             steps += [(f"not {part}: {why}", int(counts.get(why, 0))) for why in (PROGRESSION, DEATH, *reasons)]
             steps.append((part, int(counts.get("", 0))))
     return steps
-
-
-def merge_flows(flows: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the counts of several blocks of candidates added up, steps in the order of their first appearance."""
-    both = pd.concat(flows, ignore_index=True)
-    return both.groupby(["arm", "step"], sort=False, as_index=False)["n"].sum()

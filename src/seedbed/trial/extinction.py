@@ -51,13 +51,6 @@ class Window:
     weighted_death: Array
 
 
-def extinction_probability(cells: Array, weighted_death: Array) -> Array:
-    """Return the probability that a clone of so many independent cells has died out by the end of the window."""
-    lineage = weighted_death / (1 + weighted_death)
-    with np.errstate(divide="ignore"):
-        return np.exp(cells * np.log(lineage))
-
-
 def founding_counts(mean_cells: Array, uniform: Array, limits: Limits) -> Array:
     """Return whole cells at enrollment: a Poisson count of the mean where it is small, else the mean itself."""
     small = mean_cells < limits.stochastic_below

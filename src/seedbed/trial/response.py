@@ -19,8 +19,7 @@ from seedbed.trial.rules import RuleSet
 from seedbed.trial.sampling import at, given_before, nearest_visit
 
 FAMILIES = {lugano2014: "lymphoma", ipcg2005: "cns", imwg2016: "myeloma", ball_marrow2020: "leukemia"}
-#: The least response that counts as complete, and as a response at all, in each criterion's categories.
-COMPLETE = {"nhl.lugano2014": "CR", "cns.ipcg2005": "CRu", "mm.imwg2016": "CR", "ball.marrow2020": "CR"}
+#: The least response that counts as one in each criterion's categories.
 RESPONSE = {"nhl.lugano2014": "PR", "cns.ipcg2005": "PR", "mm.imwg2016": "PR", "ball.marrow2020": "CR"}
 
 

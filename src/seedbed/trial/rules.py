@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from seedbed import library
 from seedbed.documents import Content, read
-from seedbed.errors import nearest
-from seedbed.trial import criteria
 
 
 class CriteriaNames(Content):
-    """Which criterion grades what; see `seedbed.trial.criteria.RULES`."""
+    """Which criterion of `seedbed.trial.criteria` grades what; only response has more than one to choose from."""
 
-    crs: str
-    icans: str
-    hematology: str
-    icaht: str
-    engraftment: str
-    response: dict[str, str]
-
-    @field_validator("crs", "icans", "hematology", "icaht", "engraftment")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        if name not in criteria.RULES:
-            raise ValueError(f'unknown criterion "{name}"; did you mean "{nearest(name, criteria.RULES)}"?')
-        return name
-
-    @field_validator("response")
-    @classmethod
-    def _are_known(cls, names: dict[str, str]) -> dict[str, str]:
-        return {population: cls._is_known(name) for population, name in names.items()}
+    crs: Literal["crs.astct2019"]
+    icans: Literal["icans.astct2019"]
+    hematology: Literal["heme.ctcae5"]
+    icaht: Literal["icaht.ehaebmt2023"]
+    engraftment: Literal["eng.cibmtr"]
+    response: dict[str, Literal["nhl.lugano2014", "cns.ipcg2005", "mm.imwg2016", "ball.marrow2020"]]
 
 
 class Slot(Content):

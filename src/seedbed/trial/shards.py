@@ -14,7 +14,6 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,13 +139,6 @@ def _concatenate(files: list[Path], target: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RunError(f"{target}: cannot be written ({error.strerror}); free space and run again") from error
-
-
-def iterate(file: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Yield a table of a run folder piece by piece (a piece a shard), so that memory does not grow with it."""
-    parquet = pq.ParquetFile(file)
-    for group in range(parquet.num_row_groups):
-        yield parquet.read_row_group(group, columns=columns)
 
 
 def _hash(file: Path) -> str:

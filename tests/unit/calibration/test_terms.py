@@ -13,7 +13,6 @@ from seedbed.calibration.terms import (
     log_likelihood,
     log_likelihood_slope,
     median_error,
-    quartile_ratio_error,
 )
 from seedbed.errors import TableError
 
@@ -96,12 +95,6 @@ def test_error_of_a_median_from_extremes_agrees_with_simulation():
     draws = np.exp(0.5 * np.random.default_rng(1).standard_normal((4000, 40)))
     errors = [median_error(40, extremes=(row.min(), row.max())) for row in draws[:500]]
     assert np.mean(errors) == pytest.approx(np.std(np.log(np.median(draws, axis=1))), rel=0.07)
-
-
-def test_error_of_the_quartile_ratio_agrees_with_simulation():
-    draws = np.random.default_rng(2).standard_normal((4000, 60))
-    ratio = np.log(np.subtract(*np.percentile(draws, [75, 25], axis=1)))
-    assert quartile_ratio_error(60) == pytest.approx(np.std(ratio), rel=0.07)
 
 
 def test_impossible_terms_are_refused():

@@ -6,7 +6,6 @@ import pytest
 
 from seedbed.errors import ContentError, ModelError
 from seedbed.model import model_names, read_model, read_unchecked
-from seedbed.model.reading import file_problems
 
 
 def test_a_model_is_read_from_its_folder_or_its_file(small):
@@ -41,7 +40,7 @@ def test_every_problem_is_told_at_once(small):
     text = str(caught.value)
     for piece in ("unknown name", "number 3 in a formula", "outside its range", "used nowhere", "[NoBareNumbers]"):
         assert piece in text
-    assert len(file_problems(small.path)) == 4
+    assert len(caught.value.problems) == 4
 
 
 def test_a_missing_value_is_an_error(small):
@@ -82,11 +81,6 @@ def test_a_wrong_shape_is_told(old, new, message, small):
     small.spoil("declarations", old, new)
     with pytest.raises(ModelError, match=message):
         read_unchecked(small.path)
-
-
-def test_file_problems_of_a_wrong_shape(small):
-    small.spoil("declarations", "value: 0.1, ", "")
-    assert len(file_problems(small.path)) == 1
 
 
 def test_the_hash_follows_the_content(small):

@@ -3,14 +3,12 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import clinic_signals
 from seedbed import errors
 from seedbed.trial.care import Care, read_care
 from seedbed.trial.clinic import Clinic, read_contents
-from seedbed.trial.record_tables import from_tables, to_tables
 
 N = 120
 DAYS = clinic_signals.DAYS[:110]
@@ -100,28 +98,12 @@ def test_other_reactive_rules_keep_their_thresholds(severe):
     assert ((steroid >= 2) | (crs >= 3)).all()
 
 
-def test_record_goes_through_tables_and_pickle(severe):
+def test_a_record_can_be_pickled_and_parted(severe):
     record, _ = severe
-    again = from_tables(to_tables(record))
-    for name, values in record.measurements.items():
-        np.testing.assert_array_equal(values, again.measurements[name])
-    pd.testing.assert_frame_equal(record.treatments, again.treatments)
-    assert again.contents == record.contents
     assert pickle.loads(pickle.dumps(record)).arm == "arm"
     some = record.take(record.subjects % 2 == 0)
     assert len(some.subjects) == N // 2
     assert set(some.treatments["subject"] % 2) == {0}
-
-
-def test_incomplete_tables_are_refused(severe):
-    tables = to_tables(severe[0])
-    with pytest.raises(errors.TableError, match="needs the tables visits"):
-        from_tables({name: table for name, table in tables.items() if name != "visits"})
-    with pytest.raises(errors.TableError, match="some are missing"):
-        from_tables(tables | {"visits": tables["visits"].iloc[1:]})
-    two = tables["subjects_of_arm"].assign(arm=["a"] + ["b"] * (N - 1))
-    with pytest.raises(errors.TableError, match="one arm, these tables 2"):
-        from_tables(tables | {"subjects_of_arm": two})
 
 
 def test_wrong_input_is_named():

@@ -9,7 +9,6 @@ from seedbed.trial.extinction import (
     Limits,
     Window,
     counts_after,
-    extinction_probability,
     founding_counts,
     step_clones,
 )
@@ -29,6 +28,11 @@ def integrals(start, stop, steps=4000):
     rho = np.concatenate([[0.0], np.cumsum((death - birth) * width)])
     weighted = np.sum(death * np.exp(0.5 * (rho[1:] + rho[:-1])) * width)
     return rho[-1], weighted
+
+
+def extinct(founders, weighted):
+    """Return the probability that a clone of independent cells has died out: (J / (1 + J)) to the number of cells."""
+    return (weighted / (1 + weighted)) ** founders
 
 
 def windowed(n_runs, founders, days, arrival_rate=0.0):
@@ -78,7 +82,7 @@ def gillespie(founders, stop, random):
 def test_extinction_along_the_path_is_the_exact_probability_whatever_the_visits(days):
     founders, n_runs = 2000, 6000
     _, weighted = integrals(0, 40)
-    exact = extinction_probability(np.array([founders]), np.array([weighted]))[0]
+    exact = extinct(founders, weighted)
     observed = np.mean(windowed(n_runs, founders, days) == 0)
     assert 0.05 < exact < 0.95
     assert observed == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / n_runs))
@@ -95,7 +99,7 @@ def test_extinction_agrees_with_gillespie():
     random = np.random.default_rng(3)
     died = np.mean([gillespie(50, 10.0, random) == 0 for _ in range(1500)])
     _, weighted = integrals(0, 10)
-    exact = extinction_probability(np.array([50.0]), np.array([weighted]))[0]
+    exact = extinct(50, weighted)
     assert died == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 1500))
 
 

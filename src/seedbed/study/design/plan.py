@@ -16,9 +16,7 @@ from seedbed.errors import ContentError, Problem, unknown
 Words = str | dict[Literal["en", "zh"], str]
 """A text, in one language or in both."""
 Strategy = Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "principal_stratum"]
-TIME_ENDPOINTS = ("pfs", "efs", "os")
 INTERCURRENT_EVENTS = ("cart_not_infused", "transplant_not_done", "next_therapy", "allograft")
-TIME_TESTS = ("logrank", "max_combo", "rmst", "cox", "milestone", "gray")
 
 
 class Arm(Content):
