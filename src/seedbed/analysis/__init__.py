@@ -27,7 +27,7 @@ from seedbed.analysis.survival import (
     survival_curves,
 )
 from seedbed.analysis.tte import check_tte
-from seedbed.analysis.uncertainty import paired_components, parameter_spread, variance_components
+from seedbed.analysis.uncertainty import paired_components, variance_components
 
 __all__ = [
     "Estimate",
@@ -53,7 +53,6 @@ __all__ = [
     "numbers_at_risk",
     "one_sample_logrank",
     "paired_components",
-    "parameter_spread",
     "predictive_power",
     "proportional_hazards",
     "rate_difference",

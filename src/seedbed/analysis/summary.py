@@ -24,13 +24,16 @@ from seedbed.analysis.competing import cumulative_incidence
 from seedbed.analysis.proportion import binomial
 from seedbed.analysis.results import LEVEL, Estimate, normal_quantile
 from seedbed.analysis.survival import SurvivalCurve, kaplan_meier
-from seedbed.analysis.uncertainty import parameter_spread
+from seedbed.analysis.uncertainty import components
 from seedbed.documents import Content, read
 from seedbed.errors import TableError
 
 Row = dict[str, Any]
-Labeled = Iterator[tuple[Row, Estimate]]
+Labeled = Iterator[tuple[Row, Estimate, pd.Series]]
+"""Labels of a row, its estimate, and one number a subject whose mean moves as the estimate does."""
 LEAST_AT_RISK = 0.05
+CENTRAL = 0.8
+"""Share of the values that tell how a median moves; the mean of values clipped to it moves by this share of a shift."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -156,28 +159,34 @@ def summarize(
     return rows
 
 
-def _sets_of(group: pd.DataFrame, parameter_sets: pd.Series | None) -> list[pd.DataFrame]:
-    """Return the rows of each parameter set, or none when there are fewer than two sets."""
+def _sets_of(group: pd.DataFrame, parameter_sets: pd.Series | None) -> pd.Series | None:
+    """Return the parameter set of each row, or None when there are fewer than two sets."""
     if parameter_sets is None or parameter_sets.nunique() < 2:
-        return []
+        return None
     sets = group["subject"].map(parameter_sets)
     if sets.isna().any():
         raise TableError(f"{int(sets.isna().sum())} subjects have no parameter set")
-    return [rows for _, rows in group.groupby(sets.to_numpy())]
+    return sets
 
 
-def _rows(definition: Definition, group: pd.DataFrame, sets: list[pd.DataFrame], level: float) -> Iterator[Row]:
+def _rows(definition: Definition, group: pd.DataFrame, sets: pd.Series | None, level: float) -> Iterator[Row]:
     makers: dict[type, Callable[..., Labeled]] = {
         Rate: _rate,
         Time: _time,
         Incidence: _incidence,
         Quantity: _quantity,
     }
-    make = makers[type(definition)]
-    by_set = [[estimate for _, estimate in make(definition, rows, level)] for rows in sets]
-    for index, (labels, estimate) in enumerate(make(definition, group, level)):
-        parameter_sd = parameter_spread([estimates[index] for estimates in by_set])
-        yield _row(labels, estimate, parameter_sd)
+    for labels, estimate, values in makers[type(definition)](definition, group, level):
+        yield _row(labels, estimate, _parameter_sd(values, sets))
+
+
+def _parameter_sd(values: pd.Series, sets: pd.Series | None) -> float | None:
+    """Return the spread of an estimate between parameter sets, the luck of each set's few patients taken out."""
+    known = values[np.isfinite(values)]
+    if sets is None or known.empty:
+        return None
+    table = pd.DataFrame({"subject": known.index, "parameter_set": sets.loc[known.index], "value": known})
+    return components(table).parameter_sd
 
 
 def _row(labels: Row, estimate: Estimate, parameter_sd: float | None) -> Row:
@@ -214,8 +223,9 @@ def _rate(definition: Rate, group: pd.DataFrame, level: float) -> Labeled:
     column = group[definition.column]
     if definition.missing == "left_out":
         column = column.dropna()
-    hits = int(_is_hit(definition, column).sum())
-    yield _labels(definition.endpoint, "1"), binomial(hits, len(column), level=level) if len(column) else _no_estimate()
+    hits = _is_hit(definition, column)
+    found = binomial(int(hits.sum()), len(column), level=level) if len(column) else _no_estimate()
+    yield _labels(definition.endpoint, "1"), found, hits.astype(float)
 
 
 def _is_hit(definition: Rate, column: pd.Series) -> pd.Series:
@@ -229,12 +239,34 @@ def _is_hit(definition: Rate, column: pd.Series) -> pd.Series:
 def _time(definition: Time, group: pd.DataFrame, level: float) -> Labeled:
     present = group.dropna(subset=[definition.time, definition.event])
     curve = kaplan_meier(present[definition.time], present[definition.event], level=level) if len(present) else None
+    time, event = present[definition.time].astype(float), present[definition.event].astype(bool)
     for day in definition.landmarks_days:
-        yield _labels(definition.endpoint, "1", day), curve.at(day) if curve else _no_estimate()
+        found = curve.at(day) if curve else _no_estimate()
+        yield _labels(definition.endpoint, "1", day), found, _by_day(time, event, event, day)
     known = _where_enough_at_risk(curve) if curve else None
     quantiles = _time_quantiles(known) if known else None
+    middle = known.quantile(0.5) if known else _no_estimate()
     labels = _labels(f"{definition.endpoint}_median", "day", None, quantiles)
-    yield labels, known.quantile(0.5) if known else _no_estimate()
+    yield labels, middle, _stretched(_by_day(time, event, event, middle.value), middle)
+
+
+def _by_day(time: pd.Series, event: pd.Series, counted: pd.Series, day: float) -> pd.Series:
+    """Return numbers whose mean is the share with a counted event by a day, weighted for those censored before.
+
+    Their mean is the Kaplan-Meier or Aalen-Johansen estimate: Satten and Datta 2001, doi 10.1198/000313001317098185.
+    """
+    if not len(time) or not np.isfinite(day):
+        return pd.Series(np.nan, index=time.index)
+    censoring = kaplan_meier(time, ~event)
+    before = np.searchsorted(censoring.time, time.to_numpy(), side="left")
+    uncensored = np.concatenate([[1.0], censoring.survival])[before]
+    return pd.Series(np.where(counted & (time <= day), 1.0 / np.maximum(uncensored, 1e-9), 0.0), index=time.index)
+
+
+def _stretched(values: pd.Series, middle: Estimate) -> pd.Series:
+    """Return numbers of a share at a median, on the scale of the median: by the ratio of their standard errors."""
+    error = float(values.std(ddof=0)) / np.sqrt(max(len(values), 1))
+    return values * (middle.standard_error / error) if error > 0 else values * np.nan
 
 
 def _where_enough_at_risk(curve: SurvivalCurve) -> SurvivalCurve | None:
@@ -253,7 +285,8 @@ def _time_quantiles(curve: SurvivalCurve) -> dict[str, float]:
 def _incidence(definition: Incidence, group: pd.DataFrame, level: float) -> Labeled:
     present = group.dropna(subset=list(definition.columns()))
     if present.empty:
-        yield from ((_labels(definition.endpoint, "1", day), _no_estimate()) for day in definition.landmarks_days)
+        for day in definition.landmarks_days:
+            yield _labels(definition.endpoint, "1", day), _no_estimate(), pd.Series(dtype=float)
         return
     event = present[definition.event].astype(bool)
     died = present[definition.death_event].astype(bool) & (
@@ -262,17 +295,22 @@ def _incidence(definition: Incidence, group: pd.DataFrame, level: float) -> Labe
     cause = np.where(~event, 0, np.where(died, 1, 2))
     wanted = 1 if definition.cause == "death" else 2
     curve = cumulative_incidence(present[definition.time], cause, cause_of_interest=wanted, level=level)
+    time = present[definition.time].astype(float)
     for day in definition.landmarks_days:
-        yield _labels(definition.endpoint, "1", day), curve.at(day)
+        values = _by_day(time, event, pd.Series(cause == wanted, index=present.index), day)
+        yield _labels(definition.endpoint, "1", day), curve.at(day), values
 
 
 def _quantity(definition: Quantity, group: pd.DataFrame, level: float) -> Labeled:
-    values = pd.to_numeric(group[definition.column], errors="coerce").dropna().to_numpy(dtype=float)
-    if values.size == 0:
-        yield _labels(definition.endpoint, definition.unit), _no_estimate()
+    known = pd.to_numeric(group[definition.column], errors="coerce").dropna().astype(float)
+    if known.empty:
+        yield _labels(definition.endpoint, definition.unit), _no_estimate(), known
         return
-    quantiles = dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values())).tolist(), strict=True))
-    yield _labels(definition.endpoint, definition.unit, None, quantiles), median(values, level=level)
+    quantiles = dict(zip(QUANTILES, np.quantile(known, list(QUANTILES.values())).tolist(), strict=True))
+    middle = median(known.to_numpy(), level=level)
+    tail = (1.0 - CENTRAL) / 2.0
+    values = known.clip(*np.quantile(known, [tail, 1.0 - tail])) / CENTRAL
+    yield _labels(definition.endpoint, definition.unit, None, quantiles), middle, values
 
 
 def median(values: np.ndarray, *, level: float = LEVEL) -> Estimate:

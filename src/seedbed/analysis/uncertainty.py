@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seedbed.analysis.results import LEVEL, Estimate, normal_quantile
+from seedbed.analysis.results import LEVEL, normal_quantile
 from seedbed.errors import TableError, nearest
 
 
@@ -128,25 +128,6 @@ def _crossed(values: NDArray[np.float64]) -> VarianceComponents:
     return VarianceComponents(
         float(grand), float(np.sqrt(patient + noise)), float(np.sqrt(parameter)), float(error), n * n_sets, n_sets
     )
-
-
-def parameter_spread(estimates: Sequence[Estimate]) -> float | None:
-    """Return the standard deviation over parameter sets of an estimate, sampling error taken out.
-
-    Parameters
-    ----------
-    estimates : one per parameter set, each with its standard error; those that are NaN are left out
-
-    Returns
-    -------
-    sqrt(variance of the estimates - mean squared standard error), not below 0; None with fewer than two.
-    """
-    usable = [item for item in estimates if np.isfinite(item.value) and np.isfinite(item.standard_error)]
-    if len(usable) < 2:
-        return None
-    values = np.array([item.value for item in usable])
-    noise = float(np.mean([item.standard_error**2 for item in usable]))
-    return float(np.sqrt(max(0.0, float(values.var(ddof=1)) - noise)))
 
 
 def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seedbed import analysis
+from seedbed.analysis import summary
 from seedbed.analysis.summary import Definitions, Quantity, Rate, Time, median
 from seedbed.errors import TableError
 
@@ -76,12 +77,44 @@ def test_parameter_spread_appears_with_parameter_sets_and_is_zero_without_effect
     table = pd.DataFrame({"subject": np.arange(n), "arm": "a", "cart_cmax_per_ul": generator.normal(10 + shift, 1)})
     definition = Quantity(kind="quantity", endpoint="cmax", column="cart_cmax_per_ul", unit="1/uL")
     (found,) = analysis.summarize(table, [definition], parameter_sets=sets)
-    # spread of eight equidistant values on [-1, 1]; 0.05 is about the sampling error of each set's median
-    assert found["parameter_sd"] == pytest.approx(np.linspace(-1, 1, n_sets).std(ddof=1), abs=0.05)
+    # spread of eight equidistant values on [-1, 1]; 0.07: values clipped to the central 80 % stand in for the median
+    assert found["parameter_sd"] == pytest.approx(np.linspace(-1, 1, n_sets).std(ddof=1), abs=0.07)
     (flat,) = analysis.summarize(
         table.assign(cart_cmax_per_ul=generator.normal(10, 1, n)), [definition], parameter_sets=sets
     )
     assert flat["parameter_sd"] < 0.06
+
+
+@pytest.mark.parametrize(("true_sd", "lower", "upper"), [(0.0, 0.0, 0.1), (0.25, 0.2, 0.3)])
+def test_few_patients_a_set_are_not_taken_for_parameters(true_sd, lower, upper):
+    """Four patients in each of 250 sets: the luck of four patients is a spread of 0.25 between sets by itself."""
+    generator = np.random.default_rng(6)
+    n, n_sets = 1000, 250
+    sets = pd.Series(np.arange(n) % n_sets, index=np.arange(n))
+    chance = np.clip(0.5 + true_sd * np.where(np.arange(n_sets) % 2, 1, -1), 0, 1)[sets.to_numpy()]
+    responds, cured = generator.random((2, n)) < chance
+    days = np.where(cured, 1000.0, generator.uniform(1, 360, n))
+    table = pd.DataFrame(
+        {
+            "subject": np.arange(n),
+            "arm": "a",
+            "best_response": np.where(responds, "CR", "PD"),
+            "pfs_days": days,
+            "pfs_event": ~cured,
+        }
+    )
+    wanted = {("best_complete_response", None), ("pfs", 365.0), ("pfs", 730.0)}
+    found = [r for r in analysis.summarize(table, parameter_sets=sets) if (r["endpoint"], r["time_days"]) in wanted]
+    assert len(found) == 3
+    assert all(lower <= r["parameter_sd"] <= upper for r in found)
+
+
+def test_weights_for_censoring_give_the_kaplan_meier_estimate():
+    generator = np.random.default_rng(7)
+    event_day, end = generator.exponential(300, 500), generator.uniform(50, 900, 500)
+    time, event = pd.Series(np.minimum(event_day, end)), pd.Series(event_day <= end)
+    by_day = summary._by_day(time, event, event, 365.0)
+    assert by_day.mean() == pytest.approx(1.0 - analysis.kaplan_meier(time, event).at(365.0).value, abs=1e-12)
 
 
 def test_definitions_without_their_columns_are_left_out():
