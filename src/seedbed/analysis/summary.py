@@ -159,6 +159,53 @@ def summarize(
     return rows
 
 
+def differences(
+    endpoints: pd.DataFrame,
+    arms: tuple[str, str],
+    definition: Definition,
+    *,
+    parameter_sets: pd.Series | None = None,
+    level: float = LEVEL,
+) -> list[Row]:
+    """Return the difference of a definition's rows between two arms of the same virtual patients.
+
+    Parameters
+    ----------
+    endpoints, parameter_sets : as in `summarize`
+    arms : (experimental, control); the difference is experimental minus control
+
+    Returns
+    -------
+    Rows ``{endpoint, time_days, estimate, lower, upper, n, unit, parameter_sd, monte_carlo_se}``; the interval is
+    that of parameters and Monte Carlo together, each subject compared with itself.
+    """
+    groups = [endpoints[endpoints["arm"] == arm].set_index("subject", drop=False) for arm in arms]
+    sets = groups[0]["subject"].map(parameter_sets) if parameter_sets is not None else groups[0]["subject"] * 0
+    made = [list(MAKERS[type(definition)](definition, group, level)) for group in groups]
+    return [_difference(one, other, sets, level) for one, other in zip(*made, strict=True)]
+
+
+def _difference(
+    one: tuple[Row, Estimate, pd.Series], other: tuple[Row, Estimate, pd.Series], sets: pd.Series, level: float
+) -> Row:
+    own = (one[2] - other[2]).dropna()
+    middle = one[1].value - other[1].value
+    parts = None
+    if len(own) > 1 and np.isfinite(middle):
+        table = pd.DataFrame({"subject": own.index, "parameter_set": sets.loc[own.index], "value": own})
+        parts = components(table)
+    half = normal_quantile(level) * np.hypot(parts.parameter_sd or 0.0, parts.monte_carlo_se) if parts else np.nan
+    return {
+        **{name: one[0][name] for name in ("endpoint", "time_days", "unit")},
+        "estimate": _plain(middle),
+        "lower": _plain(middle - half),
+        "upper": _plain(middle + half),
+        "n": len(own),
+        "parameter_sd": parts.parameter_sd if parts else None,
+        "monte_carlo_se": _plain(parts.monte_carlo_se) if parts else None,
+    }
+
+
 def _sets_of(group: pd.DataFrame, parameter_sets: pd.Series | None) -> pd.Series | None:
     """Return the parameter set of each row, or None when there are fewer than two sets."""
     if parameter_sets is None or parameter_sets.nunique() < 2:
@@ -170,13 +217,7 @@ def _sets_of(group: pd.DataFrame, parameter_sets: pd.Series | None) -> pd.Series
 
 
 def _rows(definition: Definition, group: pd.DataFrame, sets: pd.Series | None, level: float) -> Iterator[Row]:
-    makers: dict[type, Callable[..., Labeled]] = {
-        Rate: _rate,
-        Time: _time,
-        Incidence: _incidence,
-        Quantity: _quantity,
-    }
-    for labels, estimate, values in makers[type(definition)](definition, group, level):
+    for labels, estimate, values in MAKERS[type(definition)](definition, group, level):
         yield _row(labels, estimate, _parameter_sd(values, sets))
 
 
@@ -209,9 +250,7 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _labels(
-    endpoint: str, unit: str, time_days: float | None = None, quantiles: dict[str, float] | None = None
-) -> Row:
+def _labels(endpoint: str, unit: str, time_days: float | None = None, quantiles: dict[str, float] | None = None) -> Row:
     return {"endpoint": endpoint, "time_days": time_days, "unit": unit, "between_patient": quantiles}
 
 
@@ -289,9 +328,7 @@ def _incidence(definition: Incidence, group: pd.DataFrame, level: float) -> Labe
             yield _labels(definition.endpoint, "1", day), _no_estimate(), pd.Series(dtype=float)
         return
     event = present[definition.event].astype(bool)
-    died = present[definition.death_event].astype(bool) & (
-        present[definition.death_time] <= present[definition.time]
-    )
+    died = present[definition.death_event].astype(bool) & (present[definition.death_time] <= present[definition.time])
     cause = np.where(~event, 0, np.where(died, 1, 2))
     wanted = 1 if definition.cause == "death" else 2
     curve = cumulative_incidence(present[definition.time], cause, cause_of_interest=wanted, level=level)
@@ -331,3 +368,12 @@ def _order_statistics(ordered: np.ndarray, level: float) -> tuple[float, float]:
     below = max(0, int(np.floor(n / 2 - half)))
     above = min(n - 1, int(np.ceil(n / 2 + half)))
     return float(ordered[below]), float(ordered[above])
+
+
+MAKERS: dict[type, Callable[..., Labeled]] = {
+    Rate: _rate,
+    Time: _time,
+    Incidence: _incidence,
+    Quantity: _quantity,
+}
+"""What makes the rows of each kind of definition."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from seedbed.cli.options import Language
+from seedbed.cli.options import Language, Workers
 
 Disease = Annotated[str | None, typer.Option(help="A disease or a family of diseases.")]
 Therapy = Annotated[str | None, typer.Option(help="A therapy, such as asct_cart, cart or asct.")]
@@ -207,13 +207,29 @@ def claims(
     run: Annotated[
         Path | None, typer.Option("--run", help="A run folder whose results fill the model's column.")
     ] = None,
+    predict: Annotated[
+        bool, typer.Option("--predict", help="Run every protocol that the claims name, and answer all of them.")
+    ] = False,
+    subjects: Annotated[int, typer.Option(min=20, help="With --predict: virtual patients of each protocol.")] = 1000,
+    ensemble: Annotated[
+        str | None, typer.Option(help="With --predict: calibrated ensemble, or 'none'; the library's default without.")
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option(help="With --predict: where the runs stand; runs there are used again.")
+    ] = Path("runs/claims"),
+    workers: Workers = 2,
     keep: Annotated[Path | None, typer.Option(help="Keep the model's answers in this YAML file.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the page to this Markdown file.")] = None,
 ) -> None:
     """Set each claim of the 2025 review beside its primary sources and the model's prediction."""
     from seedbed.evidence import claims as pages
+    from seedbed.study import claims as asked
 
-    answers = pages.from_run(run) if run else pages.stored()
+    answers = pages.stored()
+    if run is not None:
+        answers |= asked.from_run(run)
+    if predict:
+        answers |= asked.predict(folder, subjects=subjects, ensemble=ensemble, workers=workers, report=_say)
     if keep is not None:
         pages.keep(answers, keep)
         _say(f"written: {keep}")

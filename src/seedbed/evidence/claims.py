@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 
 from seedbed import library
 from seedbed.documents import Content, Document, load, parse, read
-from seedbed.errors import ContentError, Problem, RunError, unknown
+from seedbed.errors import ContentError, Problem, unknown
 from seedbed.evidence.frames import kinetics, rows
 from seedbed.evidence.reader import study
 from seedbed.evidence.vocabulary import vocabulary
@@ -180,63 +179,12 @@ def keep(answers: Mapping[str, Answer], path: Path | str) -> None:
     Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def from_run(folder: Path | str) -> dict[str, Answer]:
-    """Return the answers that a run folder holds, over those kept in the library.
-
-    Parameters
-    ----------
-    folder : a run folder with ``manifest.json`` and ``summary.json``
-
-    Raises
-    ------
-    RunError
-        One of the files is missing or unreadable.
-    """
-    protocol, made_with, summary = _read_run(Path(folder))
-    estimates = {(row["arm"], row["endpoint"], row["time_days"]): row for row in summary}
-    answers = stored()
-    for claim in claims().claims:
-        for question in claim.predictions:
-            if question.protocol == protocol:
-                answer = _answer(question, estimates, made_with)
-                answers |= {question.key: answer} if answer else {}
-    return answers
-
-
-def _read_run(folder: Path) -> tuple[str, str, list[dict[str, Any]]]:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        request = manifest["request"]
-        protocol = request["inputs"]["protocol"]["id"]
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise RunError(f"{folder} is not a finished run: {error}") from error
-    ensemble = request.get("ensemble") or "uncalibrated"
-    return protocol, f"{ensemble}, n = {request.get('subjects', '?')}", summary
-
-
-def _answer(
-    question: Prediction, estimates: Mapping[tuple[str, str, float | None], Mapping[str, Any]], made_with: str
-) -> Answer | None:
-    row = estimates.get((question.arm, question.endpoint, question.time_days))
-    if row is None or row["estimate"] is None:
-        return None
-    if not question.versus:
-        return Answer(
-            estimate=row["estimate"], lower=row["lower"], upper=row["upper"], unit=row["unit"], made_with=made_with
-        )
-    other = estimates.get((question.versus, question.endpoint, question.time_days))
-    if other is None or other["estimate"] is None:
-        return None
-    return Answer(estimate=row["estimate"] - other["estimate"], unit=row["unit"], made_with=made_with)
-
-
 def page(predictions: Mapping[str, Answer] | None = None) -> str:
     """Return the page of claims as Markdown.
 
     Parameters
     ----------
-    predictions : answers by key, as `from_run` gives them; those of the library by default
+    predictions : answers by key; those of the library by default
     """
     answers = stored() if predictions is None else predictions
     content = claims()
@@ -252,6 +200,9 @@ _HEAD = """# What the review of 2025 claims, what its sources say, what the mode
 *{review}* (Chin J Cancer Res 37:505). Written by `seedbed evidence claims --out docs/claims.md`; do not edit.
 Rates stand with their published or exact 95 % interval. "Recalled" numbers were not read; "digest only" ones were
 read in a digest of the review and not in their study; "approx." intervals ignore censoring.
+Predictions (`seedbed evidence claims --predict`) stand with their 95 % interval from parameters and Monte Carlo. An arm
+is of those whom the study's arm would have taken; a difference is of the same virtual patients in both arms, as a
+randomized trial would see it, without the study's selection.
 
 Of {n} claims: {tally}.
 """

@@ -109,6 +109,24 @@ def test_few_patients_a_set_are_not_taken_for_parameters(true_sd, lower, upper):
     assert all(lower <= r["parameter_sd"] <= upper for r in found)
 
 
+def test_differences_compare_each_subject_with_itself():
+    generator = np.random.default_rng(8)
+    n, n_sets = 2000, 20
+    sets = pd.Series(np.arange(n) % n_sets, index=np.arange(n))
+    effect = np.linspace(0, 4, n_sets)[sets.to_numpy()]
+    day = generator.normal(12, 3, n)
+    tables = [
+        pd.DataFrame({"subject": np.arange(n), "arm": a, "anc_engraftment_day": d})
+        for a, d in (("a", day + effect), ("b", day))
+    ]
+    definition = Quantity(kind="quantity", endpoint="anc", column="anc_engraftment_day", unit="day")
+    (found,) = summary.differences(pd.concat(tables), ("a", "b"), definition, parameter_sets=sets)
+    assert found["estimate"] == pytest.approx(2.0, abs=0.3)
+    assert found["parameter_sd"] == pytest.approx(np.linspace(0, 4, n_sets).std(ddof=1), rel=0.25)
+    assert found["monte_carlo_se"] < 0.05
+    assert found["lower"] < 0.2
+
+
 def test_weights_for_censoring_give_the_kaplan_meier_estimate():
     generator = np.random.default_rng(7)
     event_day, end = generator.exponential(300, 500), generator.uniform(50, 900, 500)
