@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from seedbed.cli.options import Plan
+from seedbed.cli.progress import named_bars
 
 if TYPE_CHECKING:
     from seedbed.calibration.run import Outcome
-
-Told = Callable[[str, int, int], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +43,6 @@ def calibrate(
 
     May be killed at any moment: the same command goes on with the batches that are finished.
     """
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     from seedbed import library
     from seedbed.calibration.run import execute, write_outcome
     from seedbed.calibration.surroundings import read_plan
@@ -67,32 +52,18 @@ def calibrate(
     if seed is not None:
         checked = checked.with_seed(seed)
     folder = out or Path("runs") / f"{checked.plan.id}-seed{checked.plan.seed}"
-    with _bar(console) as (simulated, sampled):
-        outcome = execute(checked, folder, workers=workers, progress=simulated, sampling=sampled, frozen=frozen)
+    with named_bars(console) as show:
+        outcome = execute(
+            checked,
+            folder,
+            workers=workers,
+            progress=show,
+            sampling=lambda name, temperature: show(name, round(100 * temperature), 100),
+            frozen=frozen,
+        )
     _report(console, outcome, folder)
     if keep:
         console.print(f"kept as {write_outcome(outcome, library.roots()[0] / 'ensembles')}", soft_wrap=True)
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[tuple[object, object]]:
-    """Show one bar for each round of simulations and each posterior that is sampled."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done, total=total)
-
-        yield show, lambda name, temperature: show(name, round(100 * temperature), 100)
 
 
 def _report(console: Console, outcome: Outcome, folder: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from seedbed.cli.options import Language
+from seedbed.cli.progress import bars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +39,6 @@ def validate(
 
     Fitted rows are predicted from the other studies (cross-validation by study); the other arms are simulated.
     """
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     from seedbed.calibration import validation_run
     from seedbed.errors import RunError
     from seedbed.population.parameter_sets import default_ensemble
@@ -52,14 +49,7 @@ def validate(
         raise RunError("the library holds no default ensemble; make one: seedbed calibrate PLAN --keep")
     console, job = _console(), validation_run.job_of(name, seed)
     folder = out or Path("runs") / f"validate-{job.ensemble.id}"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
+    with bars(console) as bar:
         task = bar.add_task("parameter sets in every arm", total=None)
         result = validation_run.validate(
             job,
