@@ -109,12 +109,11 @@ def read(name_or_path: str | Path) -> Plan:
     """
     document = load(library.find("plans", name_or_path))
     plan = parse(document, Plan)
-    trial, who = source(plan, plan.population, document)
+    _, who = source(plan, plan.population, document)
     if problems := list(_covariate_problems(plan, who, document)):
         raise ContentError(problems)
     for index, other in enumerate(plan.further):
         source(plan, other.population, document, ("further", index, "population"))
-    del trial
     return plan
 
 
