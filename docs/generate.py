@@ -9,15 +9,19 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from typer.main import get_command
 
 from seedbed import errors, library, tables
+from seedbed.calibration.ensemble import Provenance
+from seedbed.calibration.ensemble import read as read_ensemble
 from seedbed.cli.main import application
 from seedbed.documents import load
 from seedbed.model import model_names, read_model
 from seedbed.trial import criteria
 
 REFERENCE = Path(__file__).parent / "reference"
+TAIL = 0.1
 NOTE = "<!-- Written by docs/generate.py; change the program or the library, not this page. -->\n\n"
 
 
@@ -28,6 +32,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands(),
         "errors.md": _errors(),
         "library.md": _library(),
+        "ensembles.md": _ensembles(),
     }
     return made | {f"model_{name}.md": _model(name) for name in model_names()}
 
@@ -92,6 +97,85 @@ def _library() -> str:
 
 def _first_line(documented: object) -> str:
     return (documented.__doc__ or "").strip().split("\n")[0]
+
+
+def _ensembles() -> str:
+    parts = ["# Calibrated ensembles\n", "How they are made: [calibrate](../how_to/calibrate.md).\n"]
+    names = library.names("ensembles")
+    return NOTE + "\n".join(parts + ([_ensemble(name) for name in names] or ["The library holds none yet.\n"]))
+
+
+def _ensemble(name: str) -> str:
+    made, place = read_ensemble(name).provenance, library.find("ensembles", name)
+    parts = [f"## {name}\n\n{made.title.en}\n", _table(("what", ""), _facts(made))]
+    rounds = ("number", "effective", "temperatures", "acceptance", "mixing", "drift", "largest_drift")
+    found = {kind: _beside(place, kind) for kind in ("rounds", "movement", "correlations", "misfits")}
+    parts += ["### Log: rounds of simulation\n", _csv(found["rounds"], rounds)]
+    moved = found["movement"]["moved"]
+    stayed = ", ".join(f"`{parameter}`" for parameter in found["movement"].loc[~moved, "parameter"])
+    parts += [
+        "### What the data moved\n\nShift and standard deviation in units of the prior's; information in bits.\n",
+        _csv(found["movement"][moved], ("parameter", "shift", "sd_ratio", "bits")),
+        f"Stayed at their prior: {stayed or 'none'}.\n",
+        "### Strongest correlations of the posterior\n",
+        _csv(found["correlations"].head(20), ("first", "second", "correlation")),
+        _misfits(found["misfits"]),
+        *_validated(place),
+    ]
+    return "\n".join(parts)
+
+
+def _facts(made: Provenance) -> list[tuple[object, ...]]:
+    goes_on = f" --from <work folder of {made.updates}>" if made.updates else ""
+    return [
+        ("command", f"`seedbed calibrate {made.plan}{goes_on} --keep`, seed {made.seed}"),
+        ("made", f"{made.created}, seedbed {made.seedbed_version}, {made.minutes:g} minutes of work"),
+        ("parameter sets", f"{made.sets}; {made.effective:g} effective of {made.members} members"),
+        ("used by default", "yes" if made.default else "no"),
+        ("hash of the sets", f"`{made.hashes['sets']}`"),
+        *((f"hash of the {kind}", f"`{text}`") for kind, text in made.hashes.items() if kind != "sets"),
+        (f"{len(made.fitted)} arms fitted", ", ".join(made.fitted)),
+        (f"{len(made.predicted)} arms predicted", ", ".join(made.predicted) or "none"),
+    ]
+
+
+def _misfits(found: pd.DataFrame) -> str:
+    """Say which fitted numbers lie in the outer tenth of their predictions, where a tenth is expected to lie."""
+    worst = found[found["tail"] < TAIL]
+    text = (
+        f"### Misfits that remain\n\n{len(worst)} of {len(found)} fitted numbers have a tail probability below {TAIL}, "
+        f"where {TAIL * len(found):.0f} are expected of a sound model. Numbers within a curve or nested in another are "
+        "conditional.\n"
+    )
+    return f"{text}\n{_csv(worst, ('term', 'observed', 'fitted', 'tail', 'emulator_error'))}"
+
+
+def _validated(place: Path) -> Iterator[str]:
+    """Write what `seedbed validate NAME --keep` left beside the ensemble."""
+    if not place.with_name(f"{place.stem}-validation-totals.csv").exists():
+        yield "### Validation\n\nNot run yet: `seedbed validate NAME --keep`.\n"
+        return
+    totals, rows = _beside(place, "validation-totals"), _beside(place, "validation-rows")
+    columns = ("use", "rival", "rows", "studies", "hits", "coverage", "compared", "width", "rival_width", "score")
+    yield "### Validation: totals\n\nRows `fit` are predicted from the other studies; less than 0 favors the model.\n"
+    yield _csv(totals, (*columns, "rival_score", "difference", "standard_error"))
+    parts = ("width_parameters", "width_study", "width_sampling")
+    names = ("arm", "label", "observed", "median", "lower", "upper", *parts)
+    for use, group in rows.groupby("use", sort=False):
+        yield f"### Validation: {use}\n\n90 % predictive intervals.\n"
+        yield _csv(group, (*names, "hit", "score", "meta_score", "null_score"))
+
+
+def _beside(place: Path, kind: str) -> pd.DataFrame:
+    return pd.read_csv(place.with_name(f"{place.stem}-{kind}.csv"))
+
+
+def _csv(table: pd.DataFrame, columns: tuple[str, ...]) -> str:
+    def text(value: object) -> str:
+        return "" if pd.isna(value) else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    rows = table[list(columns)].itertuples(index=False)
+    return _table(columns, [tuple(text(value) for value in row) for row in rows])
 
 
 def _title(kind: str, name: str) -> str:

@@ -1,6 +1,8 @@
 """Evidence: exact. The whole chain on the real model, small: calibrate, keep, validate, update, validate the update."""
 
+import importlib.util
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from seedbed.calibration.surroundings import read_plan
 from seedbed.cli.main import application
 from seedbed.errors import RunError
 
+DOCS = Path(__file__).parents[2] / "docs"
 BUDGET = (
     "budget: {prior_members: 24, round_members: 24, least_rounds: 1, most_rounds: 1, subjects: 12, particles: 64, "
     "ensemble: 24, wanted_effective: 5}\n"
@@ -32,6 +35,13 @@ def base_plan():
     plan = small.replace("id: calibrate_small", "id: calibrate_base")
     plan = plan.replace("between_study: {", arm + "between_study: {survival: 0.3, ")
     return re.sub(r"budget: .*\n", BUDGET, plan)
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def command(*words):
@@ -90,9 +100,14 @@ def test_an_update_goes_on_from_the_frozen_work_folder(shelf):
     assert not wider.provenance.default
     assert "cart_expansion@coh_cd19_tcm_zeta" in wider.sets
     assert "cart_expansion@axi_cel" in wider.sets
-    output = command("validate", "wider", "--out", shelf / "v2", "--lang", "zh", "--workers", 1)
+    output = command("validate", "wider", "--out", shelf / "v2", "--lang", "zh", "--workers", 1, "--keep")
     assert "fitted by now" in output
-    assert set(pd.read_csv(shelf / "v2" / "rows.csv")["use"]) == {"fit", "update"}
+    assert set(pd.read_csv(shelf / "ensembles" / "wider-validation-rows.csv")["use"]) == {"fit", "update"}
+    page = generator().pages()["ensembles.md"]
+    assert "`seedbed calibrate calibrate_wider --from <work folder of base> --keep`, seed 2" in page
+    assert read("wider").provenance.hashes["sets"] in page
+    assert "Not run yet" in page[: page.index("## wider")]
+    assert "| fit | meta_analysis | 8 | 3 |" in page
 
 
 def test_a_folder_that_is_not_the_frozen_one_is_refused(shelf, tmp_path):

@@ -55,6 +55,10 @@ class Validation:
     studies: pd.DataFrame
     totals: pd.DataFrame
 
+    def files(self) -> dict[str, bytes]:
+        """Return the tables as CSV, by name."""
+        return {name: table.to_csv(index=False, float_format="%.5g").encode() for name, table in vars(self).items()}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -138,9 +142,15 @@ def validate(
     found = simulate_arms(job, store, n_subjects, workers, progress)
     table = pd.DataFrame([record for name in job.setup.checked.plan.arms for record in arm_records(job, name, found)])
     result = Validation(table, by_study(table), totals(table))
-    for name in ("rows", "studies", "totals"):
-        write_whole(folder / f"{name}.csv", getattr(result, name).to_csv(index=False, float_format="%.5g").encode())
+    for name, text in result.files().items():
+        write_whole(folder / f"{name}.csv", text)
     return result
+
+
+def keep(found: Validation, ensemble: Path) -> None:
+    """Write the tables of a validation beside an ensemble: what it predicted stays on record with it."""
+    for name, text in found.files().items():
+        write_whole(ensemble.with_name(f"{ensemble.stem}-validation-{name}.csv"), text)
 
 
 def simulate_arms(

@@ -34,11 +34,15 @@ def validate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes; changes no number.")] = 2,
     language: Language = "en",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the tables beside the ensemble: the predictions then stay on record.")
+    ] = False,
 ) -> None:
     """Predict every published row of an ensemble's plan: table, figure, scores beside two rivals.
 
     Fitted rows are predicted from the other studies (cross-validation by study); the other arms are simulated.
     """
+    from seedbed import library
     from seedbed.calibration import validation_run
     from seedbed.errors import RunError
     from seedbed.population.parameter_sets import default_ensemble
@@ -62,6 +66,8 @@ def validate(
     console.print(_totals(result.totals))
     page = validation_charts.write(result, job.ensemble.id, folder / "report.html", language)
     console.print(str(page), soft_wrap=True)
+    if keep:
+        validation_run.keep(result, library.find("ensembles", name))
 
 
 def _console() -> Console:
