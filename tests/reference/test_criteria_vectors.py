@@ -56,6 +56,15 @@ def test_crs_course_closes_and_needs_a_cell_therapy_to_begin():
     np.testing.assert_array_equal(summary["end_day"], [5, np.nan])
 
 
+def test_a_flare_after_a_gap_is_another_episode():
+    days = np.array([0.0, 1, 2, 3, 4, 5, 6, 9, 10, 14])
+    course = np.array([[0, 1, 2, 0, 0, 1, 0, 0, 0, 3], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0] * 10, [2] * 9 + [0]])
+    found = astct2019.episodes(course, days)
+    np.testing.assert_array_equal(found["grade"], [3, 1, 0, 2])
+    np.testing.assert_array_equal(found["onset_day"], [1, 0, np.nan, 0])
+    np.testing.assert_array_equal(found["end_day"], [6, 1, np.nan, 11])
+
+
 @pytest.mark.parametrize(
     ("ice", "consciousness", "seizure", "weakness", "edema", "grade"),
     [

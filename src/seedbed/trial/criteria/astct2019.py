@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 VERSION = "1"
 FEVER_CELSIUS = 38.0
+LONGEST_GAP_DAYS = 3.0
+"""Graded days further apart belong to different episodes; the criteria leave this open."""
 
 
 def crs_grade(
@@ -168,7 +170,7 @@ def ice_points(
 
 
 def episodes(course: NDArray[np.integer], days: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
-    """Summarize graded courses: highest grade, first day, last day.
+    """Summarize graded courses: highest grade, first day, last day of the first episode.
 
     Parameters
     ----------
@@ -178,15 +180,18 @@ def episodes(course: NDArray[np.integer], days: NDArray[np.floating]) -> dict[st
     Returns
     -------
     dict of (n,) arrays
-        ``grade``; ``onset_day`` and ``end_day`` [day] (NaN without a graded day); the end is the day after the
-        last graded visit's day, so that a single graded day lasts one day.
+        ``grade`` over all days; ``onset_day`` and ``end_day`` [day] (NaN without a graded day). The end is the
+        day after the last graded day that no more than `LONGEST_GAP_DAYS` separate from the one before, so that a
+        single graded day lasts one day and a flare weeks later does not lengthen the episode.
     """
     graded = course > 0
     ever = graded.any(axis=1)
     first = np.where(ever, days[np.argmax(graded, axis=1)], np.nan)
-    last_index = course.shape[1] - 1 - np.argmax(graded[:, ::-1], axis=1)
+    before = np.maximum.accumulate(np.where(graded, days[None, :], -np.inf), axis=1)
+    gap = graded[:, 1:] & np.isfinite(before[:, :-1]) & (days[None, 1:] - before[:, :-1] > LONGEST_GAP_DAYS)
+    last_index = np.where(gap.any(axis=1), np.argmax(gap, axis=1), course.shape[1] - 1)
     return {
         "grade": course.max(axis=1, initial=0).astype(float),
         "onset_day": first,
-        "end_day": np.where(ever, days[last_index] + 1.0, np.nan),
+        "end_day": np.where(ever, before[np.arange(len(course)), last_index] + 1.0, np.nan),
     }
