@@ -98,7 +98,8 @@ def _arrivals(window: Window, draw: Array) -> Array:
 
 
 def _geometric_success(window: Window) -> Array:
-    return np.clip(np.exp(window.net_loss) / (1 + window.weighted_death), 1e-15, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest double nobody survives to be counted
+        return np.clip(np.exp(window.net_loss) / (1 + window.weighted_death), 1e-15, 1.0)
 
 
 def step_clones(

@@ -132,6 +132,14 @@ def test_a_large_clone_killed_to_a_few_cells_is_counted_cell_by_cell():
     assert np.array_equal(cells, np.round(cells))
 
 
+def test_a_kill_beyond_the_largest_double_leaves_only_what_arrived():
+    start, end = np.full(3, 50.0), np.array([0.0, 0.0, 40.0])
+    window = Window(start, end, np.full(3, 800.0), np.full(3, np.inf))
+    cells = counts_after(window, tuple(np.full((3, 3), 0.5)))
+    assert cells[:2].tolist() == [0.0, 0.0]
+    assert 30 < cells[2] < 50
+
+
 def test_founding_counts_are_poisson_where_the_mean_is_small():
     mean = np.full(20000, 3.0)
     counts = founding_counts(mean, np.random.default_rng(5).uniform(size=20000), LIMITS)
