@@ -118,11 +118,15 @@ def prognosis(covariates: pd.DataFrame, control: Floats, *, degree: float = 1.0)
     return (score - score.mean()) / sd
 
 
-def selected_difference(outcomes: Outcomes, strength: float, weights: Floats) -> float:
-    """Return the difference that selection of a strength shows; `weights` (n,) are those of a bootstrap."""
+def selected_difference(outcomes: Outcomes, strength: float, weights: Floats) -> Floats:
+    """Return the difference that selection of a strength shows, for each of several bootstrap weights, (..., n)."""
     treated = weights * np.exp(strength * outcomes.score)
     control = weights * np.exp(-strength * outcomes.score)
-    return float(np.average(outcomes.treated, weights=treated) - np.average(outcomes.control, weights=control))
+    return _means(outcomes.treated, treated) - _means(outcomes.control, control)
+
+
+def _means(values: Floats, weights: Floats) -> Floats:
+    return (values * weights).sum(axis=-1) / weights.sum(axis=-1)
 
 
 def split(
@@ -147,12 +151,12 @@ def split(
     -------
     Split
     """
-    draws = [_weights(outcomes.parameter_set, seed, b) for b in range(n_bootstrap)]
+    draws = np.stack([_weights(outcomes.parameter_set, seed, b) for b in range(n_bootstrap)])
     everybody = np.ones(len(outcomes.score))
     with_selection = _with_interval(lambda w: _emulated(outcomes, w), everybody, draws, level)
     randomized = _with_interval(lambda w: selected_difference(outcomes, 0.0, w), everybody, draws, level)
-    pairs = np.array([(_emulated(outcomes, w), selected_difference(outcomes, 0.0, w)) for w in draws])
-    middle = _emulated(outcomes, everybody) - selected_difference(outcomes, 0.0, everybody)
+    pairs = np.column_stack([_emulated(outcomes, draws), selected_difference(outcomes, 0.0, draws)])
+    middle = float(_emulated(outcomes, everybody) - selected_difference(outcomes, 0.0, everybody))
     low, high = _ends(pairs[:, 0] - pairs[:, 1], level)
     sensitivity = _sensitivity(outcomes, strengths, everybody, draws[: max(50, n_bootstrap // 3)], level)
     null = sensitivity["null_difference"].to_numpy(float)
@@ -177,18 +181,15 @@ def _weights(parameter_set: NDArray[np.int64], seed: int, number: int) -> Floats
     return counts[position] * generator.exponential(1.0, len(position))
 
 
-def _emulated(outcomes: Outcomes, weights: Floats) -> float:
+def _emulated(outcomes: Outcomes, weights: Floats) -> Floats:
+    """Return what the emulated study shows, for each of several weights; NaN where they leave an arm empty."""
     treated, control = weights * outcomes.chosen_treated, weights * outcomes.chosen_control
-    if not (treated.sum() > 0 and control.sum() > 0):
-        return float("nan")
-    return float(np.average(outcomes.treated, weights=treated) - np.average(outcomes.control, weights=control))
+    with np.errstate(invalid="ignore"):
+        return _means(outcomes.treated, treated) - _means(outcomes.control, control)
 
 
-def _with_interval(
-    statistic: Callable[[Floats], float], everybody: Floats, draws: list[Floats], level: float
-) -> Interval:
-    values = np.array([statistic(w) for w in draws])
-    return Interval(statistic(everybody), *_ends(values, level))
+def _with_interval(statistic: Callable[[Floats], Floats], everybody: Floats, draws: Floats, level: float) -> Interval:
+    return Interval(float(statistic(everybody)), *_ends(statistic(draws), level))
 
 
 def _ends(values: Floats, level: float) -> tuple[float, float]:
@@ -204,7 +205,7 @@ def _share(pairs: Floats, selection: float, shown: Interval, level: float) -> In
 
 
 def _sensitivity(
-    outcomes: Outcomes, strengths: Sequence[float], everybody: Floats, draws: list[Floats], level: float
+    outcomes: Outcomes, strengths: Sequence[float], everybody: Floats, draws: Floats, level: float
 ) -> pd.DataFrame:
     null = outcomes.null_world()
     records = []
@@ -214,10 +215,8 @@ def _sensitivity(
             "score_difference": _score_difference(outcomes, strength),
         }
         for name, world in (("difference", outcomes), ("null_difference", null)):
-            values = np.array([selected_difference(world, strength, w) for w in draws])
-            low, high = _ends(values, level)
-            here = {name: selected_difference(world, strength, everybody), f"{name}_lower": low, f"{name}_upper": high}
-            record |= here
+            shown = _with_interval(lambda w, s=strength, o=world: selected_difference(o, s, w), everybody, draws, level)
+            record |= {name: shown.estimate, f"{name}_lower": shown.lower, f"{name}_upper": shown.upper}
         records.append(record)
     return pd.DataFrame(records)
 

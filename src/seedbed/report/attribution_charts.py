@@ -57,8 +57,10 @@ def _bars(table: pd.DataFrame, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -
     scale = alt.Scale(domain=["good", "bad", "whole"], range=[GOOD, BAD, WHOLE])
     color = alt.Color("tone:N", scale=scale, legend=None)
     bars = base.mark_bar(height=15, opacity=0.85).encode(x=x, color=color, tooltip=tooltip)
-    error = base.mark_rule(strokeWidth=1.6, color=theme.MUTED).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
-    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x="x:Q")
+    error = base.mark_rule(strokeWidth=1.6, color=theme.MUTED).encode(
+        x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q")
+    )
+    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x=alt.X("x:Q"))
     return [bars, error, zero]
 
 
@@ -66,8 +68,10 @@ def _beside(shown: pd.DataFrame, world: str, x: alt.X, y: alt.Y, tooltip: list[a
     table = shown[shown["world"] == world]
     if table.empty:
         return []
-    other = alt.Chart(table).encode(y=y, yOffset=alt.value(21))
-    line = other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2]).encode(x="lower:Q", x2="upper:Q")
+    other = alt.Chart(table).encode(y=y, yOffset=alt.YOffsetValue(21))
+    line = other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2]).encode(
+        x=alt.X("lower:Q"), x2=alt.X2("upper:Q")
+    )
     point = other.mark_point(size=42, filled=False, color=FAINT, strokeWidth=1.6).encode(x=x, tooltip=tooltip)
     return [line, point]
 
@@ -97,7 +101,7 @@ def overview(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt
     strong = alt.condition("abs(datum.tone) > 0.6", alt.value(theme.PAPER), alt.value(WHOLE))
     plain = base.transform_filter("!datum.certain").mark_text(fontSize=11.5)
     bold = base.transform_filter("datum.certain").mark_text(fontSize=11.5, fontWeight="bold")
-    texts = [layer.encode(text="text:N", color=strong) for layer in (plain, bold)]
+    texts = [layer.encode(text=alt.Text("text:N"), color=strong) for layer in (plain, bold)]
     chart = alt.layer(cells, *texts).properties(width=100 * len(names), height=30 * len(parts))
     return theme.finish(chart, t, description=description)
 
@@ -123,8 +127,8 @@ def square(
     tooltip = [alt.Tooltip("corner_name:N", title=t("axis.arm")), *_numbers(t, ".1%")]
     fill = alt.Color("corner_name:N", scale=scale, legend=None)
     bars = base.mark_bar(width=42).encode(y=y, color=fill, tooltip=tooltip)
-    error = base.mark_rule(strokeWidth=1.6, color=WHOLE).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
-    mark = base.mark_tick(thickness=3, size=56, color=WHOLE).encode(y="expected:Q")
+    error = base.mark_rule(strokeWidth=1.6, color=WHOLE).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
+    mark = base.mark_tick(thickness=3, size=56, color=WHOLE).encode(y=alt.Y("expected:Q"))
     layers = alt.layer(bars, error, mark).properties(width=330, height=220)
     chart = layers.facet(data=shown, column=alt.Column("outcome_name:N", title=None), spacing=24)
     return theme.finish(chart, t, description=description)

@@ -50,13 +50,13 @@ def survival(
     y = alt.Y(
         "lower:Q", title=t("axis.survival"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)
     )
-    band = base.mark_area(opacity=_faint(0.16, curves), interpolate="step-after").encode(y=y, y2="upper:Q")
+    band = base.mark_area(opacity=_faint(0.16, curves), interpolate="step-after").encode(y=y, y2=alt.Y2("upper:Q"))
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("time:Q", title=t("axis.months"), format=".1f"),
         *(alt.Tooltip(f"{name}:Q", title=t(f"number.{name}"), format=".1%") for name in ("estimate", "lower", "upper")),
     ]
-    line = base.mark_line(strokeWidth=2.2, interpolate="step-after").encode(y="estimate:Q", tooltip=tooltip)
+    line = base.mark_line(strokeWidth=2.2, interpolate="step-after").encode(y=alt.Y("estimate:Q"), tooltip=tooltip)
     curve = (band + line).properties(width=600, height=theme.HEIGHT)
     chart = alt.vconcat(curve, _risk_table(at_risk, t, arms, x_scale, color), spacing=14)
     return theme.finish(chart, t, description=description)
@@ -140,7 +140,8 @@ def _share_layers(
     ink = dark.then(alt.value("#ffffff")).otherwise(alt.value(theme.INK))
     text = base.mark_text(fontSize=11).transform_filter("datum.share >= 0.045")
     return alt.layer(
-        bars.encode(x=x, x2="stop:Q", color=color, tooltip=tooltip), text.encode(x="middle:Q", text="text:N", color=ink)
+        bars.encode(x=x, x2=alt.X2("stop:Q"), color=color, tooltip=tooltip),
+        text.encode(x=alt.X("middle:Q"), text=alt.Text("text:N"), color=ink),
     )
 
 
@@ -213,8 +214,10 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
     )
     scale = alt.Scale(type="log", domain=[floor, max(top, floor * 10)], clamp=True, nice=False)
     y = alt.Y("q05:Q", title=None, scale=scale, axis=alt.Axis(values=decades, format="~g"))
-    wide = base.mark_area(opacity=_faint(0.13, table)).encode(y=y, y2="q95:Q")
-    half = base.mark_area(opacity=_faint(0.22, table)).encode(y=alt.Y("q25:Q", title=None, scale=scale), y2="q75:Q")
+    wide = base.mark_area(opacity=_faint(0.13, table)).encode(y=y, y2=alt.Y2("q95:Q"))
+    half = base.mark_area(opacity=_faint(0.22, table)).encode(
+        y=alt.Y("q25:Q", title=None, scale=scale), y2=alt.Y2("q75:Q")
+    )
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("time:Q", title=x_title),
@@ -226,10 +229,10 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
 
 def _threshold_lines(thresholds: Sequence[tuple[float, str]], floor: float) -> list[alt.Chart]:
     frame = pd.DataFrame([(value, label) for value, label in thresholds if value >= floor], columns=["value", "label"])
-    base = alt.Chart(frame).encode(y="value:Q")
+    base = alt.Chart(frame).encode(y=alt.Y("value:Q"))
     rule = base.mark_rule(strokeDash=[4, 3], color=theme.INK, strokeWidth=1)
     text = base.mark_text(align="right", baseline="bottom", dx=-3, dy=-3, fontSize=10.5, color=theme.INK)
-    return [rule, text.encode(text="label:N", x=alt.value("width"))] if len(frame) else []
+    return [rule, text.encode(text=alt.Text("label:N"), x=alt.XValue("width"))] if len(frame) else []
 
 
 def cumulative(
@@ -309,7 +312,7 @@ def _burden_panel(
         "time:Q", title=t("axis.days_enrollment"), scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=6)
     )
     line = alt.Chart(frame, title=title).mark_line(strokeWidth=1, opacity=0.4, color=color, interpolate="step-after")
-    return alt.layer(*_unseen(limits), line.encode(x=x, y=y, detail="subject:N"))
+    return alt.layer(*_unseen(limits), line.encode(x=x, y=y, detail=alt.Detail("subject:N")))
 
 
 def _depth_panel(shares: pd.DataFrame, t: Catalogue, levels: Mapping[str, str]) -> alt.Chart:
@@ -324,7 +327,7 @@ def _depth_panel(shares: pd.DataFrame, t: Catalogue, levels: Mapping[str, str]) 
     )
     color = alt.Color("level_name:N", title=None, scale=scale, legend=alt.Legend(columns=5))
     area = alt.Chart(frame, title=t("tumor.depth")).mark_area(interpolate="step-after", opacity=1)
-    return area.encode(x=x, y=y, color=color, order="order:O")
+    return area.encode(x=x, y=y, color=color, order=alt.Order("order:O"))
 
 
 def _log_cells(burden: pd.Series) -> pd.Series:
@@ -344,10 +347,10 @@ def _unseen(limits: Sequence[tuple[float, str]]) -> list[alt.Chart]:
     frame = pd.DataFrame(limits, columns=["cells", "label"])
     frame = frame.assign(limit=np.log10(frame["cells"]), bottom=NO_CELLS)
     base = alt.Chart(frame)
-    shade = base.mark_rect(color="#8b98a5", opacity=0.09).encode(y="bottom:Q", y2="limit:Q")
-    rule = base.mark_rule(strokeDash=[4, 3], color=theme.MUTED).encode(y="limit:Q")
+    shade = base.mark_rect(color="#8b98a5", opacity=0.09).encode(y=alt.Y("bottom:Q"), y2=alt.Y2("limit:Q"))
+    rule = base.mark_rule(strokeDash=[4, 3], color=theme.MUTED).encode(y=alt.Y("limit:Q"))
     text = base.mark_text(align="right", baseline="bottom", dx=-4, dy=-3, fontSize=10.5, color=theme.MUTED)
-    return [shade, rule, text.encode(y="limit:Q", x=alt.value("width"), text="label:N")]
+    return [shade, rule, text.encode(y=alt.Y("limit:Q"), x=alt.XValue("width"), text=alt.Text("label:N"))]
 
 
 def differences(
@@ -375,10 +378,10 @@ def differences(
     scale = alt.Scale(domain=[t("direction.benefit"), t("direction.harm")], range=["#0b4f7d", "#b3541e"])
     color = alt.Color("direction:N", scale=scale, title=None)
     base = alt.Chart().encode(y=y, color=color, tooltip=tooltip)
-    zero = alt.Chart().mark_rule(color=theme.INK, strokeWidth=1).encode(x=alt.datum(0))
-    unpaired = base.mark_rule(strokeWidth=1.2).encode(x="unpaired_lower:Q", x2="unpaired_upper:Q")
-    paired = base.mark_rule(strokeWidth=6, opacity=0.45).encode(x=x, x2="upper:Q")
-    point = base.mark_point(filled=True, size=60, opacity=1).encode(x="difference:Q")
+    zero = alt.Chart().mark_rule(color=theme.INK, strokeWidth=1).encode(x=alt.XDatum(0))
+    unpaired = base.mark_rule(strokeWidth=1.2).encode(x=alt.X("unpaired_lower:Q"), x2=alt.X2("unpaired_upper:Q"))
+    paired = base.mark_rule(strokeWidth=6, opacity=0.45).encode(x=x, x2=alt.X2("upper:Q"))
+    point = base.mark_point(filled=True, size=60, opacity=1).encode(x=alt.X("difference:Q"))
     layers = alt.layer(zero, unpaired, paired, point).properties(width=520, height=alt.Step(26))
     header = alt.Header(title=None, labelAnchor="start", labelOrient="top")
     chart = layers.facet(
@@ -423,14 +426,14 @@ def _square_panel(row: Mapping[str, object], t: Catalogue, title: str, names: Ma
     )
     x = alt.X("corner:N", sort=list(names.values()), title=None, axis=alt.Axis(labelAngle=0, labelLimit=70))
     bars = alt.Chart(frame, title=title).mark_bar(width=32).encode(x=x, y=y, color=alt.Color("color:N", scale=None))
-    text = alt.Chart(frame).mark_text(dy=-8, fontSize=11).encode(x=x, y="above:Q", text="text:N")
+    text = alt.Chart(frame).mark_text(dy=-8, fontSize=11).encode(x=x, y=alt.Y("above:Q"), text=alt.Text("text:N"))
     expected = pd.DataFrame(
         {"corner": [names["asct_cart"]], "share": [row["expected"]], "name": [t("square.expected")]}
     )
     tick = (
         alt.Chart(expected)
         .mark_tick(color=theme.INK, thickness=2.5, size=44)
-        .encode(x=x, y="share:Q", tooltip=[alt.Tooltip("share:Q", title=t("square.expected"), format=".1%")])
+        .encode(x=x, y=alt.Y("share:Q"), tooltip=[alt.Tooltip("share:Q", title=t("square.expected"), format=".1%")])
     )
     return alt.layer(bars, tick, text).properties(width=212, height=170)
 
@@ -460,12 +463,12 @@ def _published_panel(frame: pd.DataFrame, t: Catalogue, title: str) -> alt.Layer
     x = alt.X("lower:Q", scale=alt.Scale(domain=[0, 1]), title=t("axis.share"), axis=alt.Axis(format="%", tickCount=5))
     bounds = [alt.Tooltip(f"{n}:Q", title=t(f"number.{n}"), format=".1%") for n in ("estimate", "lower", "upper")]
     tooltip = [alt.Tooltip("label:N", title=t("axis.endpoint")), alt.Tooltip("source:N", title=t("published.source"))]
-    rule = base.mark_rule(strokeWidth=1.6).encode(x=x, x2="upper:Q")
+    rule = base.mark_rule(strokeWidth=1.6).encode(x=x, x2=alt.X2("upper:Q"))
     point = base.mark_point(filled=True, size=62, opacity=1)
-    point = point.encode(x="estimate:Q", shape=shape, tooltip=tooltip + bounds)
+    point = point.encode(x=alt.X("estimate:Q"), shape=shape, tooltip=tooltip + bounds)
     verdicts = alt.Chart(frame.drop_duplicates("label")).mark_text(align="left", fontWeight=600)
     words = verdicts.encode(
-        y=y, x=alt.value(458), text="verdict_word:N", color=alt.Color("verdict_color:N", scale=None)
+        y=y, x=alt.XValue(458), text=alt.Text("verdict_word:N"), color=alt.Color("verdict_color:N", scale=None)
     )
     return alt.layer(rule, point, words).properties(width=450, height=36 * len(order))
 
@@ -506,8 +509,8 @@ def spreads(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str =
         x = alt.X("lower:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
         tooltip = [alt.Tooltip("arm_name:N", title=t("axis.arm"))]
         tooltip += [alt.Tooltip(f"{n}:Q", title=t(f"number.{n}"), format=".3~g") for n in ("middle", "lower", "upper")]
-        bar = base.mark_bar(height=5, opacity=0.6).encode(x=x, x2="upper:Q", tooltip=tooltip)
-        tick = base.mark_tick(thickness=2.5, size=11).encode(x="middle:Q")
+        bar = base.mark_bar(height=5, opacity=0.6).encode(x=x, x2=alt.X2("upper:Q"), tooltip=tooltip)
+        tick = base.mark_tick(thickness=2.5, size=11).encode(x=alt.X("middle:Q"))
         panels.append((bar + tick).properties(width=245, height=alt.Step(13)))
     chart = alt.concat(*panels, columns=2, spacing=22).resolve_scale(color="shared")
     return theme.finish(chart, t, description=description)

@@ -101,7 +101,8 @@ def milestone_values(days: Floats, event: NDArray[np.bool_], time: float) -> Flo
 
 def values(run: Run, arm: str, outcome: Outcome) -> pd.Series:
     """Return the number of each subject of an arm for an outcome, by subject; NaN where it is not known."""
-    rows, definition = run.arm(arm).set_index("subject"), outcome.definition
+    definition = outcome.definition
+    rows = run.arm(arm, ("subject", *definition.columns())).set_index("subject")
     if isinstance(definition, Time):
         rows = rows.dropna(subset=list(definition.columns()))
         days, event = (rows[name].to_numpy() for name in definition.columns())

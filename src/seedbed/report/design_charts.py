@@ -47,7 +47,9 @@ def pool_survival(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description:
     y_axis = alt.Axis(format="%", tickCount=5)
     base = alt.Chart(arms.named(table)).encode(x=x, color=color)
     y = alt.Y("survival:Q", title=t("axis.survival"), scale=alt.Scale(domain=[0, 1]), axis=y_axis)
-    band = base.mark_area(opacity=0.18, interpolate="step-after").encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    band = base.mark_area(opacity=0.18, interpolate="step-after").encode(
+        y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q")
+    )
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("month:Q", title=t("design.axis.months"), format=".1f"),
@@ -76,8 +78,10 @@ def hazard_ratio_by_period(table: pd.DataFrame, t: Catalogue, arms: Arms, *, des
         alt.Tooltip("events:Q", title=t("design.axis.events"), format=","),
     ]
     base = alt.Chart(named).encode(color=color)
-    step = base.mark_rule(strokeWidth=4).encode(x=x, x2="to_month:Q", y=y, tooltip=tooltip)
-    error = base.mark_rule(strokeWidth=1.4).encode(x="middle:Q", y=alt.Y("lower:Q", scale=scale), y2="upper:Q")
+    step = base.mark_rule(strokeWidth=4).encode(x=x, x2=alt.X2("to_month:Q"), y=y, tooltip=tooltip)
+    error = base.mark_rule(strokeWidth=1.4).encode(
+        x=alt.X("middle:Q"), y=alt.Y("lower:Q", scale=scale), y2=alt.Y2("upper:Q")
+    )
     one = (
         alt.Chart(pd.DataFrame({"y": [1.0]}))
         .mark_rule(color=REFERENCE, strokeDash=[4, 3])
@@ -121,9 +125,13 @@ def power_by_size(table: pd.DataFrame, t: Catalogue, *, description: str = "") -
     ]
     line = base.mark_line(strokeWidth=2).encode(y=y, strokeDash=dash)
     points = base.mark_point(filled=True, size=55).encode(y=y, tooltip=tooltip)
-    error = base.mark_rule(strokeWidth=1.4).encode(y="lower:Q", y2="upper:Q").transform_filter("isValid(datum.lower)")
+    error = (
+        base.mark_rule(strokeWidth=1.4)
+        .encode(y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"))
+        .transform_filter("isValid(datum.lower)")
+    )
     levels = pd.DataFrame({"level": [0.8, 0.9]})
-    guide = alt.Chart(levels).mark_rule(color=theme.RULE).encode(y="level:Q")
+    guide = alt.Chart(levels).mark_rule(color=theme.RULE).encode(y=alt.Y("level:Q"))
     chart = (guide + line + error + points).properties(width=PLOT_WIDTH, height=theme.HEIGHT)
     return theme.finish(chart, t, description=description)
 
@@ -161,11 +169,11 @@ def _test_panel(
     base = alt.Chart(table).encode(y=y)
     layers = [
         base.mark_bar(color=color, opacity=0.75, height=16).encode(x=x, tooltip=tooltip),
-        base.mark_rule(color=theme.INK, strokeWidth=1.4).encode(x="lower:Q", x2="upper:Q"),
+        base.mark_rule(color=theme.INK, strokeWidth=1.4).encode(x=alt.X("lower:Q"), x2=alt.X2("upper:Q")),
     ]
     if alpha is not None:
         nominal = alt.Chart(pd.DataFrame({"alpha": [alpha]})).mark_rule(color=theme.INK, strokeDash=[4, 3])
-        layers.append(nominal.encode(x="alpha:Q"))
+        layers.append(nominal.encode(x=alt.X("alpha:Q")))
     return alt.layer(*layers).properties(width=270, height=alt.Step(28))
 
 
@@ -202,7 +210,7 @@ def boundaries(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> a
     chart = (
         base.mark_line(color=MAIN, strokeWidth=2)
         + base.mark_point(color=MAIN, filled=True, size=70).encode(tooltip=tooltip)
-        + base.mark_text(dy=18, fontSize=11, align="right", dx=6).encode(text="label:N")
+        + base.mark_text(dy=18, fontSize=11, align="right", dx=6).encode(text=alt.Text("label:N"))
     ).properties(width=PLOT_WIDTH, height=210)
     return theme.finish(chart, t, description=description)
 
@@ -237,7 +245,7 @@ def spread(table: pd.DataFrame, t: Catalogue, panels: Mapping[str, str], *, desc
         bars = alt.Chart(counts).mark_bar(stroke=theme.PAPER, strokeWidth=0.5)
         x = alt.X("start:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(grid=False, tickCount=6))
         charts.append(
-            bars.encode(x=x, x2="stop:Q", y=y, y2="high:Q", color=color, tooltip=tooltip).properties(
+            bars.encode(x=x, x2=alt.X2("stop:Q"), y=y, y2=alt.Y2("high:Q"), color=color, tooltip=tooltip).properties(
                 width=290, height=190
             )
         )
@@ -328,8 +336,8 @@ def assurance(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> al
     bars = (
         alt.Chart(counts)
         .mark_bar(color=MAIN, opacity=0.75, stroke=theme.PAPER)
-        .encode(x=x, x2="stop:Q", y=y, y2="high:Q")
+        .encode(x=x, x2=alt.X2("stop:Q"), y=y, y2=alt.Y2("high:Q"))
     )
     mean = pd.DataFrame({"mean": [float(table["power"].mean())]})
-    rule = alt.Chart(mean).mark_rule(color=SECOND, strokeWidth=2).encode(x="mean:Q")
+    rule = alt.Chart(mean).mark_rule(color=SECOND, strokeWidth=2).encode(x=alt.X("mean:Q"))
     return theme.finish((bars + rule).properties(width=PLOT_WIDTH, height=190), t, description=description)

@@ -57,12 +57,12 @@ def _regimen_panel(
     base = alt.Chart(frame)
     tooltip = [alt.Tooltip("label:N", title=t("axis.item")), alt.Tooltip("text:N", title=t("axis.dose"))]
     bars = base.mark_bar(height=13, cornerRadius=2).encode(
-        x=x, x2="end:Q", y=y, color=alt.Color("kind_name:N", scale=scale, title=None), tooltip=tooltip
+        x=x, x2=alt.X2("end:Q"), y=y, color=alt.Color("kind_name:N", scale=scale, title=None), tooltip=tooltip
     )
     text = base.mark_text(align="left", dx=10, fontSize=10.5, color=theme.MUTED).encode(
-        x=alt.value("width"), y=y, text="text:N"
+        x=alt.XValue("width"), y=y, text=alt.Text("text:N")
     )
-    zero = alt.Chart().mark_rule(color=theme.INK, strokeWidth=1).encode(x=alt.datum(0))
+    zero = alt.Chart().mark_rule(color=theme.INK, strokeWidth=1).encode(x=alt.XDatum(0))
     layers = [zero, bars, text]
     chart = alt.layer(*layers, data=frame)
     if offset == offset:
@@ -101,12 +101,16 @@ def flow(steps: Sequence[FlowStep], t: Catalogue, arms: Arms, *, description: st
     base = alt.Chart(boxes.drop(columns="losses"))
     color = alt.Color("color:N", scale=None)
     frame = base.mark_rect(fill="#ffffff", strokeWidth=1.6, cornerRadius=3)
-    frame = frame.encode(at.x("x"), at.y("y"), x2="x2:Q", y2="y2:Q", stroke=alt.Stroke("color:N", scale=None))
-    label = base.mark_text(fontSize=11, dy=-26).encode(at.x("middle"), at.y("y2"), text="label:N")
-    count = base.mark_text(fontSize=13, dy=-11, fontWeight=600).encode(at.x("middle"), at.y("y2"), text="count:N")
+    frame = frame.encode(
+        at.x("x"), at.y("y"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), stroke=alt.Stroke("color:N", scale=None)
+    )
+    label = base.mark_text(fontSize=11, dy=-26).encode(at.x("middle"), at.y("y2"), text=alt.Text("label:N"))
+    count = base.mark_text(fontSize=13, dy=-11, fontWeight=600).encode(
+        at.x("middle"), at.y("y2"), text=alt.Text("count:N")
+    )
     title = base.transform_filter("datum.is_head")
     title = title.mark_text(fontSize=11.5, fontWeight=600, dy=14, limit=float((boxes["x2"] - boxes["x"]).max()) - 8.0)
-    title = title.encode(at.x("middle"), at.y("y"), color, text="arm_name:N")
+    title = title.encode(at.x("middle"), at.y("y"), color, text=alt.Text("arm_name:N"))
     layers = [*_arrows(boxes, at), frame, label, count, title]
     layers.append(_losses(boxes, at))
     return theme.finish(alt.layer(*layers).properties(width=theme.WIDE, height=height), t, description=description)
@@ -176,12 +180,12 @@ def _arrows(boxes: pd.DataFrame, at: _Canvas) -> list[alt.Chart]:
     base = alt.Chart(frame)
     branch = base.transform_filter("datum.is_branch").mark_rule(color=theme.MUTED, strokeWidth=1.3)
     return [
-        base.mark_rule(color=theme.MUTED, strokeWidth=1.3).encode(at.x("arrow"), at.y("begin"), y2="tip:Q"),
+        base.mark_rule(color=theme.MUTED, strokeWidth=1.3).encode(at.x("arrow"), at.y("begin"), y2=alt.Y2("tip:Q")),
         base.mark_point(shape="triangle-down", size=50, filled=True, color=theme.MUTED, opacity=1).encode(
             at.x("arrow"), at.y("tip")
         ),
-        branch.encode(at.x("trunk"), at.y("bend"), x2="arrow:Q"),
-        branch.encode(at.x("trunk"), at.y("above"), y2="bend:Q"),
+        branch.encode(at.x("trunk"), at.y("bend"), x2=alt.X2("arrow:Q")),
+        branch.encode(at.x("trunk"), at.y("above"), y2=alt.Y2("bend:Q")),
     ]
 
 
@@ -194,7 +198,7 @@ def _losses(boxes: pd.DataFrame, at: _Canvas) -> alt.Chart:
     ]
     frame = pd.DataFrame(rows, columns=["x", "y", "text"]).astype({"x": float, "y": float})
     mark = alt.Chart(frame).mark_text(align="left", fontSize=10.5, color=theme.MUTED, baseline="middle")
-    return mark.encode(at.x("x"), at.y("y"), text="text:N")
+    return mark.encode(at.x("x"), at.y("y"), text=alt.Text("text:N"))
 
 
 def kinds_drawn(table: pd.DataFrame, t: Catalogue) -> Mapping[str, str]:

@@ -52,11 +52,11 @@ def course(
     dashed = (
         alt.Chart(edges)
         .mark_line(strokeDash=[4, 3], strokeWidth=1.2, color=BEFORE)
-        .encode(x=x, y=alt.Y("value:Q", scale=scale), detail="edge:N")
+        .encode(x=x, y=alt.Y("value:Q", scale=scale), detail=alt.Detail("edge:N"))
     )
     base = alt.Chart(band).encode(x=x)
-    outer = base.mark_area(opacity=0.18, color=MAIN).encode(y=y, y2="q95:Q")
-    inner = base.mark_area(opacity=0.28, color=MAIN).encode(y=alt.Y("q25:Q", scale=scale), y2="q75:Q")
+    outer = base.mark_area(opacity=0.18, color=MAIN).encode(y=y, y2=alt.Y2("q95:Q"))
+    inner = base.mark_area(opacity=0.28, color=MAIN).encode(y=alt.Y("q25:Q", scale=scale), y2=alt.Y2("q75:Q"))
     tooltip = [
         alt.Tooltip(f"{name}:Q", title=t(f"forecast.axis.{name}"), format=".3~g")
         for name in ("day", "q05", "q50", "q95")
@@ -84,7 +84,7 @@ def chances(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.
         for name in ("probability", "lower", "upper")
     ]
     base = alt.Chart(named).encode(y=y)
-    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
     point = base.mark_point(filled=True, size=80, color=MAIN, opacity=1).encode(x=x, tooltip=tooltip)
     return theme.finish((line + point).properties(width=460, height=24 * len(named)), t, description=description)
 
@@ -96,7 +96,7 @@ def survival(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt
     y = alt.Y("probability:Q", title=t("axis.survival"), axis=alt.Axis(format="%", tickCount=5))
     y.scale = alt.Scale(domain=[0, 1])
     base = alt.Chart(shown).encode(x=x)
-    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
     tooltip = [
         alt.Tooltip("month:Q", title=t("forecast.axis.months"), format=".1f"),
         alt.Tooltip("probability:Q", title=t("axis.survival"), format=".0%"),

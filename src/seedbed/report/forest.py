@@ -250,7 +250,7 @@ def _plot(table: pd.DataFrame, y: alt.Y, title: str) -> alt.LayerChart:
     pooled = base.transform_filter("datum.kind == 'pooled'")
     tooltip = ["label:N", "rate:N", "counts:N", "source:N"]
     dash = alt.condition("datum.approximate", alt.value([3, 2]), alt.value([1, 0]))
-    bars = studies.mark_rule(color=theme.INK).encode(x="lower:Q", x2="upper:Q", strokeDash=dash)
+    bars = studies.mark_rule(color=theme.INK).encode(x=alt.X("lower:Q"), x2=alt.X2("upper:Q"), strokeDash=dash)
     size = alt.Size("size:Q", legend=None, scale=alt.Scale(range=[25, 190], zero=True))
     hollow = alt.condition("datum.mark == 'read'", alt.value(theme.ARM_COLORS["asct_cart"]), alt.value(theme.PAPER))
     points = (
@@ -260,8 +260,12 @@ def _plot(table: pd.DataFrame, y: alt.Y, title: str) -> alt.LayerChart:
     )
     crosses = studies.transform_filter("datum.mark == 'doubt'").mark_point(shape="cross", color=theme.MISS, angle=45)
     crosses = crosses.encode(x=x, tooltip=tooltip)
-    ahead = pooled.mark_rule(color=theme.MUTED, strokeWidth=1).encode(x="prediction_lower:Q", x2="prediction_upper:Q")
-    inside = pooled.mark_rule(color=theme.HIT, strokeWidth=5, opacity=0.55).encode(x="lower:Q", x2="upper:Q")
+    ahead = pooled.mark_rule(color=theme.MUTED, strokeWidth=1).encode(
+        x=alt.X("prediction_lower:Q"), x2=alt.X2("prediction_upper:Q")
+    )
+    inside = pooled.mark_rule(color=theme.HIT, strokeWidth=5, opacity=0.55).encode(
+        x=alt.X("lower:Q"), x2=alt.X2("upper:Q")
+    )
     diamond = pooled.mark_point(shape="diamond", filled=True, size=130, color=theme.HIT, opacity=1).encode(
         x=x, tooltip=tooltip
     )

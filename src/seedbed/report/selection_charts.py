@@ -26,7 +26,7 @@ def covariate_name(t: Catalogue, name: str) -> str:
 
 
 def _zero() -> alt.Chart:
-    return alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(x="x:Q")
+    return alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(x=alt.X("x:Q"))
 
 
 def forest(table: pd.DataFrame, t: Catalogue, *, percent: bool = True, description: str = "") -> alt.LayerChart:
@@ -47,7 +47,7 @@ def forest(table: pd.DataFrame, t: Catalogue, *, percent: bool = True, descripti
     ]
     tooltip.append(alt.Tooltip("n:Q", title=t("axis.n"), format=","))
     base = alt.Chart(table).encode(y=y)
-    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
     point = base.mark_point(filled=True, size=65, opacity=1, color=MAIN).encode(x=x, tooltip=tooltip)
     chart = (_zero() + line + point).properties(width=WIDTH, height=19 * len(table))
     return theme.finish(chart, t, description=description)
@@ -63,9 +63,11 @@ def along(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.To
         x = alt.X("value:Q", title=covariate_name(t, name), scale=scale, axis=alt.Axis(grid=False, tickCount=5))
         y = alt.Y("difference:Q", title=t("select.axis.difference"), axis=alt.Axis(format="+%", tickCount=4))
         base = alt.Chart(own).encode(x=x)
-        band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+        band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
         line = base.mark_line(point=True, color=MAIN).encode(y=y)
-        zero = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(y="y:Q")
+        zero = (
+            alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("y:Q"))
+        )
         charts.append((zero + band + line).properties(width=300, height=150))
     return theme.finish(alt.concat(*charts, columns=2).resolve_scale(y="shared"), t, description=description)
 
@@ -75,9 +77,9 @@ def treated_share(table: pd.DataFrame, t: Catalogue, *, description: str = "") -
     x = alt.X("share_treated:Q", title=t("select.axis.share_treated"), axis=alt.Axis(format="%", grid=False))
     y = alt.Y("benefit:Q", title=t("select.axis.benefit"), axis=alt.Axis(format="+%", tickCount=5))
     base = alt.Chart(table).encode(x=x)
-    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
     line = base.mark_line(strokeWidth=2.2, color=MAIN).encode(y=y)
-    lot = base.mark_line(strokeDash=[4, 3], color=REFERENCE).encode(y="at_random:Q")
+    lot = base.mark_line(strokeDash=[4, 3], color=REFERENCE).encode(y=alt.Y("at_random:Q"))
     return theme.finish((band + lot + line).properties(width=520, height=230), t, description=description)
 
 
@@ -95,10 +97,12 @@ def tree(table: pd.DataFrame, edges: pd.DataFrame, t: Catalogue, *, description:
     across = alt.Scale(domain=[float(shown["left"].min()) - 0.05, float(shown["right"].max()) + 0.05], nice=False)
     down = alt.Scale(reverse=True, domain=[-0.35, float(shown["y"].max()) + 0.35], nice=False)
     position = {"x": alt.X("x:Q", axis=None, scale=across), "y": alt.Y("y:Q", axis=None, scale=down)}
-    lines = alt.Chart(edges).mark_rule(color=REFERENCE).encode(**position, x2="x2:Q", y2="y2:Q")
+    lines = alt.Chart(edges).mark_rule(color=REFERENCE).encode(**position, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))
     middle = edges.assign(x=(edges["x"] + edges["x2"]) / 2, y=(edges["y"] + edges["y2"]) / 2)
     halo = alt.Chart(middle).mark_point(filled=True, opacity=1, size=420, color=theme.PAPER).encode(**position)
-    answers = alt.Chart(middle).mark_text(color=theme.MUTED, fontSize=10.5).encode(**position, text="answer:N")
+    answers = (
+        alt.Chart(middle).mark_text(color=theme.MUTED, fontSize=10.5).encode(**position, text=alt.Text("answer:N"))
+    )
     limit = max(0.01, float(table["difference"].abs().max(skipna=True)))
     color = alt.Color(
         "difference:Q",
@@ -114,7 +118,7 @@ def tree(table: pd.DataFrame, edges: pd.DataFrame, t: Catalogue, *, description:
     }
     fill = alt.condition("isValid(datum.difference)", color, alt.value("#e9edf1"))
     boxes = alt.Chart(shown).mark_rect(cornerRadius=4, stroke=theme.RULE).encode(**corners, color=fill)
-    texts = alt.Chart(shown).mark_text(fontSize=10.5, lineHeight=13, dy=-9).encode(**position, text="text:N")
+    texts = alt.Chart(shown).mark_text(fontSize=10.5, lineHeight=13, dy=-9).encode(**position, text=alt.Text("text:N"))
     rows = int(table["y"].max()) + 1
     chart = lines + halo + answers + boxes + texts
     return theme.finish(chart.properties(width=780, height=105 * rows), t, description=description)

@@ -43,7 +43,7 @@ def tornado(
     bars = base.mark_bar(height=11, opacity=0.8).encode(
         x=alt.X("value:Q", title=title, axis=alt.Axis(format=form)), color=color, tooltip=tooltip
     )
-    errors = base.mark_rule(color=theme.INK).encode(x=alt.X("lower:Q"), x2="upper:Q")
+    errors = base.mark_rule(color=theme.INK).encode(x=alt.X("lower:Q"), x2=alt.X2("upper:Q"))
     return theme.finish((bars + errors).properties(width=400, height=19 * len(table)), t, description=description)
 
 
@@ -74,6 +74,6 @@ def indices(table: pd.DataFrame, t: Catalogue, *, method: str, description: str 
     base = alt.Chart(pd.concat(parts)).encode(y=y, yOffset=offset)
     x = alt.X("value:Q", title=t(f"sensitivity.axis.{method}"))
     bars = base.mark_bar(height=8).encode(x=x, color=alt.Color("kind:N", title=None, scale=scale))
-    errors = base.mark_rule(color=REFERENCE).encode(x=alt.X("lower:Q"), x2="upper:Q")
+    errors = base.mark_rule(color=REFERENCE).encode(x=alt.X("lower:Q"), x2=alt.X2("upper:Q"))
     height = (15 + 11 * len(kinds)) * len(table)
     return theme.finish((bars + errors).properties(width=400, height=height), t, description=description)

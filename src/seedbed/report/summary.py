@@ -61,9 +61,10 @@ class Run:
         """The name of the calibrated ensemble that was used, None before calibration."""
         return self.manifest.request.ensemble
 
-    def arm(self, arm: str) -> pd.DataFrame:
-        """Return the endpoint rows of one arm."""
-        return self.endpoints[self.endpoints["arm"] == arm]
+    def arm(self, arm: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the endpoint rows of one arm, all columns or some; the table is wide, so some are far cheaper."""
+        table = self.endpoints if columns is None else self.endpoints[list(columns)]
+        return table[self.endpoints["arm"] == arm]
 
     def has(self, element: str, arm: str) -> bool:
         """Tell whether an arm gives ``"cart"`` or ``"stem_cell"``, by the protocol."""

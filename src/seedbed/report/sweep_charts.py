@@ -52,13 +52,17 @@ def along(
         for key in ("estimate", "lower", "upper")
     ]
     first = alt.datum.world == next(iter(worlds))
-    error = base.transform_filter(first).mark_rule(strokeWidth=1.4).encode(y=alt.Y("lower:Q", title=None), y2="upper:Q")
+    error = (
+        base.transform_filter(first)
+        .mark_rule(strokeWidth=1.4)
+        .encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
+    )
     line = base.mark_line(strokeWidth=1.8).encode(y=y)
     dots = base.mark_point(filled=True, size=45).encode(y=y, tooltip=tooltip)
     layers = [line, error, dots]
     if len(curve):
         band = alt.Chart(curve).mark_area(opacity=0.14, color=WORLD_COLORS[0])
-        layers.insert(0, band.encode(x=x, y=alt.Y("lower:Q", title=None), y2="upper:Q"))
+        layers.insert(0, band.encode(x=x, y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q")))
     chart = alt.layer(*layers).properties(width=560, height=210)
     return theme.finish(chart, t, description=description)
 
@@ -85,7 +89,7 @@ def levels(
     tooltip += [
         alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".3f") for key in ("estimate", "lower", "upper")
     ]
-    error = base.mark_rule(strokeWidth=1.4).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    error = base.mark_rule(strokeWidth=1.4).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
     dots = base.mark_point(filled=True, size=45).encode(x=x, tooltip=tooltip)
     chart = alt.layer(error, dots).properties(width=430, height=alt.Step(11))
     return theme.finish(chart, t, description=description)
@@ -107,16 +111,16 @@ def pareto(
     base = alt.Chart(table)
     faint = {"color": theme.RULE, "strokeWidth": 1.2}
     bars = [
-        base.mark_rule(**faint).encode(x=x, y=alt.Y("benefit_lower:Q", title=titles[0]), y2="benefit_upper:Q"),
-        base.mark_rule(**faint).encode(y=y, x=alt.X("harm_lower:Q", title=titles[1]), x2="harm_upper:Q"),
+        base.mark_rule(**faint).encode(x=x, y=alt.Y("benefit_lower:Q", title=titles[0]), y2=alt.Y2("benefit_upper:Q")),
+        base.mark_rule(**faint).encode(y=y, x=alt.X("harm_lower:Q", title=titles[1]), x2=alt.X2("harm_upper:Q")),
     ]
     front = base.transform_filter("datum.on_front").mark_line(color=theme.HIT, strokeDash=[4, 3])
     fill = alt.condition("datum.on_front", alt.value(theme.HIT), alt.value(theme.MUTED))
     tooltip = [alt.Tooltip("option_name:N", title=t("sweep.option"))]
     tooltip += [alt.Tooltip(f"{key}:Q", title=title) for key, title in zip(("benefit", "harm"), titles, strict=True)]
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(x=x, y=y, color=fill, tooltip=tooltip)
-    text = base.mark_text(align="left", dx=7, dy=-7, fontSize=11).encode(x=x, y=y, text="option_name:N")
-    line = front.encode(x=x, y=y, order="harm:Q")
+    text = base.mark_text(align="left", dx=7, dy=-7, fontSize=11).encode(x=x, y=y, text=alt.Text("option_name:N"))
+    line = front.encode(x=x, y=y, order=alt.Order("harm:Q"))
     chart = alt.layer(*bars, line, dots, text).properties(width=560, height=330)
     return theme.finish(chart, t, description=description)
 
@@ -171,7 +175,7 @@ def compared(table: pd.DataFrame, t: Catalogue, *, worlds: Mapping[str, str], de
     tooltip = [
         alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=".2f") for key in ("estimate", "lower", "upper")
     ]
-    error = base.mark_rule(strokeWidth=1.8).encode(x=alt.X("lower:Q", title=None), x2="upper:Q")
+    error = base.mark_rule(strokeWidth=1.8).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
     dots = base.mark_point(filled=True, size=60).encode(x=x, tooltip=tooltip)
     zero = alt.Chart().mark_rule(color=theme.INK, strokeDash=[3, 3]).encode(x=alt.datum(0.0))
     layers = alt.layer(zero, error, dots).properties(width=220, height=alt.Step(18))
@@ -194,7 +198,9 @@ def strategies(table: pd.DataFrame, t: Catalogue, *, names: Mapping[str, str], d
     x = alt.X("month:Q", title=t("first_line.axis"), axis=alt.Axis(grid=False), scale=alt.Scale(nice=False))
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=5)
     base = alt.Chart(shown[["name", "month", "estimate", "lower", "upper"]]).encode(x=x, color=color)
-    band = base.mark_area(opacity=0.14).encode(y=alt.Y("lower:Q", title=None, scale=scale, axis=axis), y2="upper:Q")
+    band = base.mark_area(opacity=0.14).encode(
+        y=alt.Y("lower:Q", title=None, scale=scale, axis=axis), y2=alt.Y2("upper:Q")
+    )
     tooltip = [
         alt.Tooltip("name:N", title=t("axis.arm")),
         alt.Tooltip("month:Q", title=t("first_line.axis"), format=".1f"),

@@ -36,9 +36,9 @@ def intervals(table: pd.DataFrame, t: Catalogue, *, kind: str = "share", descrip
     y = alt.Y("row:N", sort=None, title=None, axis=alt.Axis(labelLimit=340, grid=True, ticks=False))
     x = alt.X("lower:Q", scale=scale, title=title, axis=axis)
     base = alt.Chart(shown).encode(y=y)
-    whole = base.mark_rule(strokeWidth=2, color=theme.MUTED).encode(x=x, x2="upper:Q")
+    whole = base.mark_rule(strokeWidth=2, color=theme.MUTED).encode(x=x, x2=alt.X2("upper:Q"))
     parameters = base.mark_rule(strokeWidth=6, opacity=0.55, color="#0072b2").encode(
-        x=alt.X("parameters_lower:Q", scale=scale, title=title), x2="parameters_upper:Q"
+        x=alt.X("parameters_lower:Q", scale=scale, title=title), x2=alt.X2("parameters_upper:Q")
     )
     color = alt.Color(
         "result:N",
@@ -46,7 +46,7 @@ def intervals(table: pd.DataFrame, t: Catalogue, *, kind: str = "share", descrip
         scale=alt.Scale(domain=[t("validation.hit"), t("validation.miss")], range=[theme.HIT, theme.MISS]),
     )
     published = base.mark_rule(strokeWidth=1).encode(
-        x=alt.X("published_lower:Q", scale=scale, title=title), x2="published_upper:Q", color=color
+        x=alt.X("published_lower:Q", scale=scale, title=title), x2=alt.X2("published_upper:Q"), color=color
     )
     points = base.mark_point(shape="diamond", filled=True, size=55, opacity=1).encode(
         x=alt.X("observed:Q", scale=scale, title=title), color=color, tooltip=_tooltips(t)

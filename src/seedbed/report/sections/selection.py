@@ -19,6 +19,7 @@ from seedbed.report.contrasts import Outcome
 from seedbed.report.published import ours
 from seedbed.report.sections.asked import NOT_COVARIATES
 from seedbed.report.setting import Setting
+from seedbed.report.summary import Run
 from seedbed.report.wording import endpoint, points
 
 OUTCOMES = (
@@ -56,9 +57,14 @@ def compared(setting: Setting) -> tuple[str, str] | None:
     if len(arms) != 2 or few or "selected" not in run.endpoints:
         return None
     first, second = sorted(arms, key=lambda arm: not setting.combines(arm))
-    chosen = [run.arm(arm).set_index("subject")["selected"].astype(bool) for arm in (first, second)]
+    chosen = [_selected(run, arm) for arm in (first, second)]
     both = pd.concat(chosen, axis=1, join="inner")
     return None if both.iloc[:, 0].equals(both.iloc[:, 1]) else (first, second)
+
+
+def _selected(run: Run, arm: str) -> pd.Series:
+    """Return whom the arm of the emulated study took, by subject."""
+    return run.arm(arm, ("subject", "selected")).set_index("subject")["selected"].astype(bool)
 
 
 def of_outcome(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> Split | None:
@@ -69,7 +75,7 @@ def of_outcome(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> Spl
         return None
     subjects = run.subjects.drop_duplicates("subject").set_index("subject").loc[table.index]
     treated, control = (table[arm].to_numpy(float) for arm in arms)
-    flags = [run.arm(arm).set_index("subject").loc[table.index, "selected"].to_numpy(bool) for arm in arms]
+    flags = [_selected(run, arm).loc[table.index].to_numpy() for arm in arms]
     sets = (
         subjects["parameter_set"].to_numpy(np.int64) if "parameter_set" in subjects else np.zeros(len(table), np.int64)
     )
@@ -173,6 +179,6 @@ def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> 
     x = alt.X("strength:Q", title=t("selection.axis_strength"))
     base = alt.Chart(long).encode(x=x, color=color)
     y = alt.Y("lower:Q", title=t("selection.axis_difference"), axis=alt.Axis(format="%"))
-    band = base.mark_area(opacity=0.2).encode(y=y, y2="upper:Q")
-    line = base.mark_line(strokeWidth=2).encode(y="estimate:Q")
+    band = base.mark_area(opacity=0.2).encode(y=y, y2=alt.Y2("upper:Q"))
+    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("estimate:Q"))
     return theme.finish((band + line).properties(width=theme.HALF, height=200), t, description=description)
