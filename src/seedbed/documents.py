@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ def placed(problems: Iterable[Problem], document: Document, keys: Sequence[Key])
     return [item if item.file else replace(item, file=str(document.path), line=line) for item in problems]
 
 
-def _duplicate_keys(path: Path, text: str) -> list[Problem]:
+def _duplicate_keys(path: Path, root: yaml.Node | None) -> list[Problem]:
     problems: list[Problem] = []
 
     def walk(node: yaml.Node) -> None:
@@ -96,10 +96,20 @@ def _duplicate_keys(path: Path, text: str) -> list[Problem]:
             for value in node.value:
                 walk(value)
 
-    root = yaml.compose(text, Loader=_Loader)
     if root is not None:
         walk(root)
     return problems
+
+
+def _parsed(path: Path, text: str) -> tuple[Any, list[Problem]]:
+    """Return the plain data of a YAML text, and which keys stand twice; the text is composed once for both."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        duplicates = _duplicate_keys(path, root)
+        return None if root is None else loader.construct_document(root), duplicates
+    finally:
+        loader.dispose()
 
 
 def load(path: Path | str) -> Document:
@@ -110,18 +120,23 @@ def load(path: Path | str) -> Document:
     ContentError
         The file is absent, is not YAML, or holds a key twice.
     """
-    path = Path(path)
+    return _document(Path(path), _text(Path(path)))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ContentError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         what = f"byte 0x{error.object[error.start]:02x} is not UTF-8"
         raise ContentError(Problem(what, str(path), line, "a text file", cure="save it as UTF-8")) from error
+
+
+def _document(path: Path, text: str) -> Document:
     try:
-        duplicates = _duplicate_keys(path, text)
-        data = yaml.load(text, Loader=_Loader)
+        data, duplicates = _parsed(path, text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ContentError(Problem(f"not YAML: {error.problem}", str(path), line)) from error
@@ -148,8 +163,13 @@ def parse(document: Document, schema: type[Schema]) -> Schema:
 
 
 def read(path: Path | str, schema: type[Schema]) -> Schema:
-    """Return a YAML file as an instance of a schema; errors as in `load` and `parse`."""
-    return parse(load(path), schema)
+    """Return a YAML file as an instance of a schema, parsed once a process; errors as in `load` and `parse`."""
+    return _read(Path(path), _text(Path(path)), schema)
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, text: str, schema: type[Schema]) -> Schema:
+    return parse(_document(path, text), schema)
 
 
 def _problem(document: Document, schema: type[Content], item: Any) -> Problem:

@@ -92,7 +92,7 @@ class TrialSimulator:
 @cache
 def _eligible_share(emulation: Emulation) -> float:
     trial, who = _emulated(emulation)
-    _, met = enrollment.screen(trial, who, np.arange(_PILOT), 0)
+    _, met = enrollment.screen_covariates(trial, who, np.arange(_PILOT), 0)
     return max(float(met.all(axis=1).mean()), 1.0 / _PILOT)
 
 
@@ -112,7 +112,7 @@ def candidates_of(emulation: Emulation, members: NDArray[np.int64], n_subjects: 
     trial, who = _emulated(emulation)
     tried = min(BLOCK, int(np.ceil(1.3 * n_subjects / _eligible_share(emulation))) + 10)
     numbers = (np.asarray(members)[:, None] * BLOCK + np.arange(tried)).reshape(-1)
-    _, met = enrollment.screen(trial, who, numbers, seed)
+    _, met = enrollment.screen_covariates(trial, who, numbers, seed)
     eligible = met.all(axis=1).reshape(len(members), tried)
     place = np.cumsum(eligible, axis=1)
     taken = eligible & (place <= n_subjects)

@@ -76,8 +76,14 @@ def draw(
 
 
 def _names(population: Population, model_parameters: Mapping[str, Parameter]) -> list[str]:
+    """Return what luck is needed for: covariates with a distribution, and parameters that differ by chance."""
     drawn = [name for name, covariate in population.covariates.items() if covariate.distribution is not None]
-    return drawn + [PREFIX + name for name in model_parameters]
+    setters = {effect.changes for effect in population.effects.values() if effect.sets_value}
+    return drawn + [
+        PREFIX + name
+        for name, parameter in model_parameters.items()
+        if name not in setters and _described(population, name, parameter).between_patient is not None
+    ]
 
 
 def _covariates(population: Population, luck: Mapping[str, Numbers]) -> Columns:
@@ -109,7 +115,7 @@ def _parameters(
         if name in setters:
             values = setters[name].apply(covariates[setters[name].covariate])
         else:
-            values = _spread(described, luck[PREFIX + name])
+            values = _spread(described, luck.get(PREFIX + name))
         if adjusted.touches(name):
             own = None if name in setters else described.between_patient
             values = adjusted.value(name, described.value if values is None else values, described.value, own)
@@ -132,9 +138,9 @@ def _described(population: Population, name: str, parameter: Parameter) -> Param
     return Parameter(typical.value, spread or Fixed(distribution="fixed", value=typical.value))
 
 
-def _spread(parameter: Parameter, u: Numbers) -> Numbers | None:
+def _spread(parameter: Parameter, u: Numbers | None) -> Numbers | None:
     spread = parameter.between_patient
-    if spread is None:
+    if spread is None or u is None:
         return None
     if isinstance(spread, LogNormalAround | LogitNormalAround):
         spread = spread.around(parameter.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from seedbed import library
 from seedbed.documents import Content, Document, load, parse, placed
@@ -53,8 +54,11 @@ def read_resolved(data: dict[str, Any]) -> Protocol:
     ContentError
         The data are no resolved protocol.
     """
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-    return parse(Document(Path("resolved protocol"), text, data), Protocol)
+    try:
+        return Protocol.model_validate(data)
+    except ValidationError:  # said again with lines, which need the data as text
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+        return parse(Document(Path("resolved protocol"), text, data), Protocol)
 
 
 def resolve(protocol: Protocol) -> dict[str, Any]:

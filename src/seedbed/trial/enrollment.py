@@ -186,7 +186,17 @@ def screen(
     (patients, met)
         One row a candidate, and which condition of the protocol each meets, (m, n_conditions).
     """
-    patients = population.draw(who, _drawn_parameters(trial), candidates, seed, sets)
+    return _judged(trial, population.draw(who, _drawn_parameters(trial), candidates, seed, sets))
+
+
+def screen_covariates(
+    trial: Protocol, who: Population, candidates: ArrayLike, seed: int
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Do what `screen` does without drawing model parameters, on which eligibility and schedule do not depend."""
+    return _judged(trial, population.draw(who, {}, candidates, seed))
+
+
+def _judged(trial: Protocol, patients: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     patients = patients.rename(columns={PREFIX + name: FACTOR + name for name in _product_only(trial)})
     if all(name in patients for name in _SCORE_MARKERS):
         patients["car_hematotox"] = car_hematotox2021.score(*(patients[name] for name in _SCORE_MARKERS)).astype(float)
@@ -233,6 +243,15 @@ def enroll(trial: Protocol, who: Population, n: int, seed: int, sets: ParameterS
     return enroll_between(trial, who, 0, last, seed, sets)
 
 
+def schedules(trial: Protocol, who: Population, n: int, seed: int) -> dict[str, pd.DataFrame]:
+    """Return for each arm when the first `n` eligible candidates are given what; see `logistics.schedule`."""
+    last = candidate_of(trial, who, n, seed)
+    candidates, met = screen_covariates(trial, who, np.arange(last + 1), seed)
+    subjects = candidates[met.all(axis=1)].reset_index(drop=True)
+    luck = luck_of(subjects, seed)
+    return {name: schedule(arm, subjects, luck) for name, arm in trial.arms.items()}
+
+
 def candidate_of(trial: Protocol, who: Population, n: int, seed: int) -> int:
     """Return the number of the candidate who is the n-th to be eligible."""
     *_, (_, last) = blocks(trial, who, n, seed, size=n)
@@ -252,7 +271,7 @@ def blocks(trial: Protocol, who: Population, n: int, seed: int, *, size: int) ->
     start, chunk = 0, int(np.clip(2 * n, SMALLEST_CHUNK, LARGEST_CHUNK))
     while eligible.size < n:
         candidates = np.arange(start, start + chunk)
-        _, met = screen(trial, who, candidates, seed)
+        _, met = screen_covariates(trial, who, candidates, seed)
         eligible = np.concatenate([eligible, candidates[met.all(axis=1)]])
         start += chunk
         if start >= JUDGED_AFTER and eligible.size < start * FEWEST_ELIGIBLE:

@@ -27,6 +27,7 @@ from seedbed.trial.shards import Shards
 from seedbed.trial.work import enrolled_blocks, work_shard
 
 FAILED_SHARE_ALLOWED = 0.01
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Progress = Callable[[Shard, Outcome], None]
 
 
@@ -59,7 +60,7 @@ def open_folder(folder: Path, request: Request) -> Manifest:
     except OSError as error:
         raise RunError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     for name, resolved in request.inputs.items():
-        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        text = yaml.dump(resolved, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
         manifests.write_atomically(folder / f"{name}.yaml", text)
     manifests.write(folder, made)
     return made

@@ -70,8 +70,8 @@ def visit_grids(request: Request) -> dict[str, NDArray[np.float64]]:
     Their bounds come from the treatment days of the first `PILOT` enrolled, whoever is in the shard.
     """
     trial, who = trial_of(request)
-    pilot = enrollment.enroll(trial, who, PILOT, request.seed)
-    return {name: visit_days(table, request.until_days) for name, table in pilot.arm_tables.items()}
+    pilot = enrollment.schedules(trial, who, PILOT, request.seed)
+    return {name: visit_days(table, request.until_days) for name, table in pilot.items()}
 
 
 def _lean(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
