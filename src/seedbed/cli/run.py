@@ -52,6 +52,7 @@ def run(
     language: Language = "en",
 ) -> None:
     """Run a virtual trial and write its folder and report."""
+    _start_workers(workers, where, cluster)
     from seedbed.trial.request import Options, make_request
 
     options = Options(
@@ -77,6 +78,7 @@ def rerun(
     language: Language = "en",
 ) -> None:
     """Repeat a run from the resolved inputs embedded in its manifest."""
+    _start_workers(workers, where, cluster)
     from seedbed.trial import manifest as manifests
 
     request = manifests.read(manifest).request
@@ -90,6 +92,14 @@ def work(folder: Annotated[Path, typer.Argument(help="A run folder that other ma
 
     shards = join(folder)
     Console().print(f"{folder}: {shards} shards worked here; `seedbed run` on this folder merges and reports")
+
+
+def _start_workers(workers: int, where: str, cluster: str | None) -> None:
+    """Let the workers' code be read while this process reads its own."""
+    if workers > 1 and where == "processes" and cluster is None:
+        from seedbed.trial.workers import start_early
+
+        start_early("seedbed.cli.main")
 
 
 def _perform(folder: Path, request: Request, workers: int, where: str, cluster: str | None, language: str) -> None:

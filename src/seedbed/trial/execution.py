@@ -7,17 +7,17 @@ takes, and waits at the end for those that others hold.
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Literal
 
 from seedbed.errors import RunError
 from seedbed.trial.manifest import Outcome, Request, Shard
 from seedbed.trial.shards import ShardResult, Shards
+from seedbed.trial.workers import open_processes
 
 HEARTBEAT_SECONDS = 15.0
 Where = Literal["processes", "threads"]
@@ -110,7 +110,7 @@ def open_pool(where: Where, workers: int, cluster: str | None = None) -> Iterato
         with ThreadPoolExecutor(workers) as threads:
             yield threads, workers
     else:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as processes:
+        with open_processes(workers) as processes:
             yield processes, workers
 
 
