@@ -1,4 +1,4 @@
-"""Write the pages of docs/reference from the program and its library: `python docs/generate.py`.
+"""Write docs/reference from the program and its library, and the index docs/README.md: `python docs/generate.py`.
 
 A test compares the pages with what this script would write.
 """
@@ -20,21 +20,46 @@ from seedbed.documents import load
 from seedbed.model import model_names, read_model
 from seedbed.trial import criteria
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
+FOLDERS = {
+    "tutorials": "Learn",
+    "how_to": "Do",
+    "explanation": "Understand",
+    "decisions": "Why it was decided so",
+    "reference": "Look up: written from the program and its library",
+    ".": "Evidence",
+}
 TAIL = 0.1
 NOTE = "<!-- Written by docs/generate.py; change the program or the library, not this page. -->\n\n"
 
 
 def pages() -> dict[str, str]:
-    """Return the text of every generated page by its file name."""
+    """Return the text of every page of ``docs/reference`` by its place in ``docs``."""
     made = {
-        "tables.md": _tables(),
-        "commands.md": _commands(),
-        "errors.md": _errors(),
-        "library.md": _library(),
-        "ensembles.md": _ensembles(),
+        "tables": _tables(),
+        "commands": _commands(),
+        "errors": _errors(),
+        "library": _library(),
+        "ensembles": _ensembles(),
     }
-    return made | {f"model_{name}.md": _model(name) for name in model_names()}
+    made |= {f"model_{name}": _model(name) for name in model_names()}
+    return {f"reference/{name}.md": text for name, text in made.items()}
+
+
+def index() -> str:
+    """Return the text of ``docs/README.md``: every page by its title, as the pages stand in ``docs`` now."""
+    parts = ["# Documentation\n"]
+    for folder, heading in FOLDERS.items():
+        files = sorted(file for file in (DOCS / folder).glob("*.md") if file != DOCS / "README.md")
+        links = [f"- [{_heading(file)}]({file.relative_to(DOCS).as_posix()})" for file in files]
+        if links:
+            parts.append(f"## {heading}\n\n" + "\n".join(links) + "\n")
+    return NOTE + "\n".join(parts)
+
+
+def _heading(file: Path) -> str:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix("# ") for line in lines if line.startswith("# "))
 
 
 def _table(header: tuple[str, ...], rows: Iterator[tuple[object, ...]] | list[tuple[object, ...]]) -> str:
@@ -207,6 +232,6 @@ def _source(parameter: object) -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.mkdir(exist_ok=True)
-    for file, text in pages().items():
-        (REFERENCE / file).write_text(text, encoding="utf-8")
+    for place, text in pages().items():
+        (DOCS / place).write_text(text, encoding="utf-8")
+    (DOCS / "README.md").write_text(index(), encoding="utf-8")

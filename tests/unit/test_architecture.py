@@ -31,6 +31,10 @@ DOORS = {
     "antimony": {"engine", "model"},
     "distributed": {"trial"},
     "SALib": {"study"},
+    "statsmodels": {"analysis"},
+    "roadrunner": {"study"},
+    "pydiffsol": {"study"},
+    "jinja2": {"report"},
     "typer": {"cli"},
 }
 FILES = sorted(SOURCE.rglob("*.py"))
