@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     checks = typer.Typer(no_args_is_help=True, help="Checks of the model against what clinicians know.")
     checks.command("plausibility")(plausibility)
+    checks.command("contradictions")(contradictions)
     checks.callback()(_checks)
     app.add_typer(checks, name="check")
 
@@ -49,6 +50,35 @@ def plausibility(
     console.print(summary.format(passed=len(readings) - failed, total=len(readings)))
     if strict and failed:
         raise typer.Exit(1)
+
+
+def contradictions(
+    plan: Annotated[str, typer.Argument(help="Plan of the library, or a YAML file.")] = "contradictions",
+    ensemble: Annotated[str | None, typer.Option(help="Calibrated ensemble; the library's default without.")] = None,
+    subjects: Annotated[int, typer.Option(min=10, help="Virtual patients of each parameter set.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
+) -> None:
+    """Ask which differences between two studies would carry published results that contradict each other."""
+    from seedbed.errors import RunError
+    from seedbed.population.parameter_sets import default_ensemble
+    from seedbed.study import contradictions as study
+
+    name = ensemble or default_ensemble("asct_cart")
+    if name is None:
+        raise RunError("the library holds no default ensemble; name one: --ensemble FILE")
+    console = Console(soft_wrap=True)
+    for item in study.read_plan(plan).contradictions:
+        with console.status("") as status:
+            answers = study.examine(item, name, subjects=subjects, seed=seed, report=status.update)
+        table = Table("changed to the second study's", "predicted [90 %]", "published", "carried", title=item.title.en)
+        for answer in answers:
+            interval = f"{answer.share:.0%} [{answer.lower:.0%} to {answer.upper:.0%}]"
+            words = "yes" if answer.carries else "no"
+            table.add_row(", ".join(answer.changed) or "nothing", interval, f"{answer.published:.0%}", words)
+        console.print(table)
+        sets = ["{" + ", ".join(found) + "}" for found in study.sufficient(answers)]
+        console.print(f"Sets that suffice: {'; '.join(sets) or 'none'}.")
+        console.print("None is identified: the studies differ in all of them at once.")
 
 
 def _table(plan: object, readings: list, language: str) -> Table:
