@@ -40,7 +40,9 @@ def test_selection_marks_whom_an_arm_of_the_study_took(trial, enrolled):
     assert taken["age"].max() <= 65
     assert set(taken["remission_status"]) <= {"SD", "PR", "CR"}
     assert 0.2 < table["selected"].mean() < 0.6
-    assert enrolled.arm_tables["cart"]["selected"].all()
+    measurable = (subjects["tumor_burden_ml"] > 1.0) & subjects["remission_status"].isin(["PD", "SD", "PR"])
+    assert enrolled.arm_tables["cart"]["selected"].equals(measurable.rename("selected"))
+    assert 0.2 < measurable.mean() < 1.0
 
 
 def test_cells_are_given_on_their_day_after_the_graft(enrolled):
