@@ -23,6 +23,23 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Key = str | int
 #: How pydantic says a bound; what follows is what was expected.
 _EXPECTED = "Input should be "
+#: What was expected, where pydantic's own words speak of Python.
+_KINDS = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
 Schema = TypeVar("Schema", bound="Content")
 
 
@@ -185,6 +202,8 @@ def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
         )
     if item["type"] == "missing":
         return document.problem(f'missing key "{name}"', keys[:-1], cure="add it")
+    if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return _problem_of_kind(document, keys, item)
     value = item.get("input")
     if not keys and item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         held = f"the file holds one {type(value).__name__}, not keys with values"
@@ -192,9 +211,32 @@ def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
         return document.problem(what, expected="keys " + ", ".join(_field_names(schema)[:12]))
     message = item["msg"].removeprefix("Value error, ")
     shown = f" = {json.dumps(value, default=str)}" if isinstance(value, str | int | float | bool) else ""
-    if name and message.startswith(_EXPECTED):
-        return document.problem(f"{name}{shown}", keys, expected=message.removeprefix(_EXPECTED))
+    expected = _expected(item, message)
+    if name and expected:
+        return document.problem(f"{name}{shown}", keys, expected=expected)
     return document.problem(f"{name}{shown}: {message}" if name else message, keys)
+
+
+def _expected(item: Any, message: str) -> str:
+    """Return what was expected in place of a value, in words for those who write files; empty where it is unclear."""
+    if item["type"] in _KINDS:
+        return _KINDS[item["type"]]
+    if item["type"] == "too_short":
+        least = item["ctx"]["min_length"]
+        return f"at least {least} entr{'y' if least == 1 else 'ies'}"
+    return message.removeprefix(_EXPECTED) if message.startswith(_EXPECTED) else ""
+
+
+def _problem_of_kind(document: Document, keys: tuple[Key, ...], item: Any) -> Problem:
+    """Return the problem of an entry whose kind is not given, or is none of those there are."""
+    name, key = ".".join(str(part) for part in keys), item["ctx"]["discriminator"].strip("'")
+    if item["type"] == "union_tag_not_found":
+        written = item["input"] if isinstance(item["input"], dict) else {}
+        return document.problem(f'missing key "{name}.{key}"', keys, nearest=nearest(key, written), cure="add it")
+    tag = str(item["ctx"]["tag"])
+    known = [kind.strip("'") for kind in item["ctx"]["expected_tags"].split(", ")]
+    expected = "one of " + ", ".join(known)
+    return document.problem(f'unknown {key} "{tag}"', (*keys, key), expected=expected, nearest=nearest(tag, known))
 
 
 def _without_tags(data: Any, location: Sequence[Key], *, absent: bool) -> list[Key]:

@@ -63,7 +63,7 @@ class ContentError(SeedbedError):
     def _message(self) -> str:
         lines: list[str] = []
         for file in dict.fromkeys(problem.file for problem in self.problems):
-            mine = [problem for problem in self.problems if problem.file == file]
+            mine = sorted((item for item in self.problems if item.file == file), key=lambda item: item.line or 0)
             count = "1 problem" if len(mine) == 1 else f"{len(mine)} problems"
             lines.append(f"{type(self).__name__}: {count}" + (f" in {file}" if file else ""))
             lines.extend(f"  {problem}" for problem in mine)

@@ -1,7 +1,7 @@
 """Read a file that may be wrong, so that a later check can still speak of the parts that are right.
 
 One message lists every problem of a file: those of its form, and those of its sense. To reach the second, slips of
-form that leave the rest readable (an unknown key, a number below its bound) are set aside on a copy.
+form that leave the rest readable (an unknown or misspelt key, a number below its bound) are set aside on a copy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from seedbed.documents import Content, Document, Key, parse
-from seedbed.errors import ContentError, Problem
+from seedbed.errors import ContentError, Problem, nearest
 
 Schema = TypeVar("Schema", bound=Content)
 _STAND_IN = {"greater_than": ("gt", 1.0), "greater_than_equal": ("ge", 0.0)}
@@ -37,7 +37,9 @@ def parse_leniently(document: Document, schema: type[Schema]) -> tuple[Schema | 
         try:
             return schema.model_validate(data), problems
         except ValidationError as error:
-            if not all(_set_aside(data, item) for item in error.errors()):
+            slips = error.errors()
+            mended = _mend_keys(data, slips)
+            if not all(_set_aside(data, item) for item in slips if item["loc"] not in mended):
                 return None, problems
     return None, problems
 
@@ -55,6 +57,21 @@ def _set_aside(data: Any, item: Any) -> bool:
         holder[key] = type(holder[key])(item["ctx"][name] + step)
         return True
     return False
+
+
+def _mend_keys(data: Any, slips: Sequence[Any]) -> set[tuple[Key, ...]]:
+    """Give unknown keys the names of missing ones that they are like; return the locations of both."""
+    unknown = [item["loc"] for item in slips if item["type"] == "extra_forbidden"]
+    mended: set[tuple[Key, ...]] = set()
+    for item in slips:
+        if item["type"] == "missing":
+            *place, missing = item["loc"]
+            beside = {str(location[-1]): location for location in unknown if location[:-1] == tuple(place)}
+            if (written := nearest(missing, beside)) is not None:
+                holder, key = _holder(data, beside[written])
+                holder[missing] = holder.pop(key)
+                mended |= {item["loc"], beside[written]}
+    return mended
 
 
 def _holder(data: Any, location: Sequence[Key]) -> tuple[Any, Key | None]:

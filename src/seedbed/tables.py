@@ -5,7 +5,6 @@ The descriptions are content, `library/tables/<table>.yaml`; a table is checked 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 import pandas as pd
@@ -40,7 +39,7 @@ class TableDescription(Content):
     further_columns: str = ""
 
 
-@cache
+@library.cached
 def describe(table: str) -> TableDescription:
     """Return the description of a table, such as ``"endpoints"``."""
     return read(library.find("tables", table), TableDescription)

@@ -30,6 +30,23 @@ def test_a_good_file_has_no_problems(tmp_path):
     assert problems == []
 
 
+def test_a_misspelt_key_is_taken_for_the_missing_one_it_is_like(tmp_path):
+    plan, problems = _parse(tmp_path, "id: a\ndoses:\n- {drug: x, ammount: 3}\n- {drug: y, amount: -1}\n")
+    assert [dose.drug for dose in plan.doses] == ["x", "y"]
+    assert plan.doses[0].amount == 3
+    assert sorted(str(problem).split("  ")[1][:11] for problem in problems) == [
+        "doses.1.amo",
+        "missing key",
+        "unknown key",
+    ]
+
+
+def test_a_missing_key_without_a_likely_one_leaves_the_file_unreadable(tmp_path):
+    plan, problems = _parse(tmp_path, "id: a\ndoses:\n- {drug: x, shape: 3}\n")
+    assert plan is None
+    assert len(problems) == 2
+
+
 def test_slips_are_reported_and_set_aside(tmp_path):
     plan, problems = _parse(tmp_path, "id: a\nnote: b\ndoses:\n- {drug: x, amount: -2, share: 3}\n")
     assert plan.doses[0].drug == "x"

@@ -14,16 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seedbed.cli.options import Language, Workers
-from seedbed.errors import FailedSubjectsError, RunError
+from seedbed.errors import FailedSubjectsError
 
 if TYPE_CHECKING:
+    from seedbed.report.catalogue import Catalogue
     from seedbed.trial.manifest import Outcome, Request, Shard
     from seedbed.trial.run import Progress as Report
 
+LONGEST_DAYS = 36525
 Subjects = Annotated[int, typer.Option(min=1, help="How many virtual patients to enroll.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
+Until = Annotated[float | None, typer.Option(min=1, max=LONGEST_DAYS, help="Follow-up in days from enrollment.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; a folder that holds the same run is resumed.")]
-WhereOption = Annotated[str, typer.Option("--where", help="Work on processes or threads.")]
+Where = Annotated[Literal["processes", "threads"], typer.Option(help="Work on processes or threads.")]
 Cluster = Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:port.")]
 
 
@@ -40,14 +43,14 @@ def run(
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = 2,
-    until: Annotated[float | None, typer.Option(min=1, help="Follow-up in days from enrollment.")] = None,
+    until: Until = None,
     square: Annotated[bool, typer.Option(help="Add the arms neither, ASCT alone and CAR-T alone.")] = False,
     trajectories: Annotated[int, typer.Option(min=0, help="Subjects whose courses are kept.")] = 200,
     ensemble: Annotated[str | None, typer.Option(help="Calibrated ensemble of parameter sets, or 'none'.")] = None,
     endpoints_only: Annotated[
         bool, typer.Option("--endpoints-only", help="For very many subjects: no events, courses, parameters, report.")
     ] = False,
-    where: WhereOption = "processes",
+    where: Where = "processes",
     cluster: Cluster = None,
     language: Language = "en",
 ) -> None:
@@ -73,7 +76,7 @@ def rerun(
     manifest: Annotated[Path, typer.Argument(help="The manifest.json of a run, or its folder.")],
     out: Out = None,
     workers: Workers = 2,
-    where: WhereOption = "processes",
+    where: Where = "processes",
     cluster: Cluster = None,
     language: Language = "en",
 ) -> None:
@@ -94,7 +97,7 @@ def work(folder: Annotated[Path, typer.Argument(help="A run folder that other ma
     Console().print(f"{folder}: {shards} shards worked here; `seedbed run` on this folder merges and reports")
 
 
-def _start_workers(workers: int, where: str, cluster: str | None) -> None:
+def _start_workers(workers: int, where: Where, cluster: str | None) -> None:
     """Let the workers' code be read while this process reads its own."""
     if workers > 1 and where == "processes" and cluster is None:
         from seedbed.trial.workers import start_early
@@ -102,29 +105,40 @@ def _start_workers(workers: int, where: str, cluster: str | None) -> None:
         start_early("seedbed.cli.main")
 
 
-def _perform(folder: Path, request: Request, workers: int, where: str, cluster: str | None, language: str) -> None:
+def _perform(folder: Path, request: Request, workers: int, where: Where, cluster: str | None, language: str) -> None:
     from seedbed import report
+    from seedbed.report import catalogue
+    from seedbed.trial.request import embedded_content
     from seedbed.trial.run import execute, open_folder, summarize
 
-    if where not in ("processes", "threads"):
-        raise RunError(f'--where "{where}": expected processes or threads')
-    open_folder(folder, request)
+    t = catalogue.load(language)
     console = Console()
-    place: Literal["threads", "processes"] = "threads" if where == "threads" else "processes"
     began = time.monotonic()
     too_many_failed: FailedSubjectsError | None = None
-    with _bar(request, console) as progress:
-        try:
-            execute(folder, request, workers=workers, where=place, cluster=cluster, progress=progress)
-        except FailedSubjectsError as error:
-            too_many_failed = error
-    summarize(folder)
-    made = folder if request.endpoints_only else report.write(folder, language=language)
-    if not request.endpoints_only:
-        console.print(report.terminal(folder, language))
-    console.print(f"{made}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+    with embedded_content(request):
+        open_folder(folder, request)
+        with _bar(request, console) as progress:
+            try:
+                execute(folder, request, workers=workers, where=where, cluster=cluster, progress=progress)
+            except FailedSubjectsError as error:
+                too_many_failed = error
+        summarize(folder)
+        made = folder if request.endpoints_only else report.write(folder, language=language)
+        if not request.endpoints_only:
+            console.print(report.terminal(folder, language))
+    console.print(_last_line(folder, made, time.monotonic() - began, t), soft_wrap=True)
     if too_many_failed is not None:
         raise too_many_failed
+
+
+def _last_line(folder: Path, made: Path, seconds: float, t: Catalogue) -> str:
+    """Return where the result stands, how long it took, and the peak memory of this command and of its workers."""
+    from seedbed.trial import manifest as manifests
+    from seedbed.trial.shards import peak_memory_mib
+
+    memory = {"memory": peak_memory_mib(), "worker": manifests.read(folder).worker_memory_mib}
+    shown = {name: t.number(mib, 0) for name, mib in memory.items()}
+    return t("terminal.last_line", path=made, seconds=t.number(seconds, 1), **shown)
 
 
 @contextmanager

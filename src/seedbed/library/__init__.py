@@ -7,18 +7,47 @@ ships, so that a modeler's own content stands beside it, or in its place, withou
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, wraps
 from importlib import resources
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from seedbed.errors import ContentError, Problem, unknown
 
 VARIABLE = "SEEDBED_LIBRARY"
+_FIRST: ContextVar[tuple[Path, ...]] = ContextVar("first", default=())
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 def roots() -> tuple[Path, ...]:
-    """Return the folders that are searched, first the user's own, last the library of the package."""
+    """Return the folders that are searched: those of `first`, the user's own, the library of the package."""
     own = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    return (*own, Path(str(resources.files(__name__))))
+    return (*_FIRST.get(), *own, Path(str(resources.files(__name__))))
+
+
+@contextmanager
+def first(folder: Path) -> Iterator[None]:
+    """Search a folder before all others, in this thread only and while the block runs."""
+    token = _FIRST.set((folder, *_FIRST.get()))
+    try:
+        yield
+    finally:
+        _FIRST.reset(token)
+
+
+def cached(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Return a function of the library's content that remembers its results, apart for other folders searched."""
+    remembered = cache(lambda _roots, *arguments, **names: function(*arguments, **names))
+
+    @wraps(function)
+    def recall(*arguments: _Arguments.args, **names: _Arguments.kwargs) -> _Result:
+        return remembered(roots(), *arguments, **names)
+
+    return recall
 
 
 def path(relative: str) -> Path:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from seedbed import library
 from seedbed.documents import Content, Document, load, parse, placed
-from seedbed.errors import ContentError, Problem
+from seedbed.errors import ContentError, Problem, nearest
 from seedbed.lenient import parse_leniently
 from seedbed.protocol import catalogue
 from seedbed.protocol.checks import CHECKS
@@ -42,7 +42,11 @@ def inspect(document: Document) -> tuple[Protocol | None, list[Problem]]:
     try:
         protocol = _with_references(content)
     except ContentError as error:
-        return None, problems + placed(error.problems, document, ("model",))
+        problems = problems + placed(error.problems, document, ("model",))
+        likely = nearest(content.model, library.names("models"))
+        if likely in (None, content.model):
+            return None, problems
+        protocol = _with_references(content.model_copy(update={"model": likely}))  # so that the rest is checked too
     return protocol, problems + [problem for check in CHECKS for problem in check(protocol, document)]
 
 

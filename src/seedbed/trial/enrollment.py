@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def read_resolved(data: Mapping[str, Any]) -> tuple[Protocol, Population]:
     return protocol.read_resolved(data["protocol"]), Population.model_validate(data["population"])
 
 
-@cache
+@library.cached
 def model_parameters(model: str) -> dict[str, Parameter]:
     """Return typical value and between-patient distribution of every parameter of a model."""
     return {

@@ -7,10 +7,19 @@ takes, and waits at the end for those that others hold.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from typing import Literal
 
@@ -20,6 +29,10 @@ from seedbed.trial.shards import ShardResult, Shards
 from seedbed.trial.workers import open_processes
 
 HEARTBEAT_SECONDS = 15.0
+WORKER_GONE = (
+    "a worker was killed, perhaps for want of memory; no finished shard is lost: "
+    "run again to resume, with fewer --workers if memory is short"
+)
 Where = Literal["processes", "threads"]
 Report = Callable[[Shard, Outcome], None]
 
@@ -44,35 +57,51 @@ def work_shards(
     pool : where to work
     at_once : how many shards are under way at any time
     report : called with each shard that is finished, whoever worked it
+
+    Raises
+    ------
+    RunError
+        A shard cannot be written, or its worker is gone.
     """
     waiting = {shard.name: shard for shard in todo}
     running: dict[Future[ShardResult], Shard] = {}
     with heartbeats(store, lambda: list(running.values())):
-        while waiting or running:
-            for shard in list(waiting.values()):
-                if len(running) >= at_once:
-                    break
-                if (outcome := store.outcome(shard)) is not None:
-                    report(waiting.pop(shard.name), outcome)
-                elif store.claim(shard):
-                    running[pool.submit(work, request, shard)] = waiting.pop(shard.name)
-            if running:
-                _collect(running, store, report)
-            elif waiting:
-                time.sleep(0.5)
+        try:
+            while waiting or running:
+                for shard in list(waiting.values()):
+                    if len(running) >= at_once:
+                        break
+                    if (outcome := store.outcome(shard)) is not None:
+                        report(waiting.pop(shard.name), outcome)
+                    elif store.claim(shard):
+                        running[_submit(pool, store, work, request, shard)] = waiting.pop(shard.name)
+                if running:
+                    _collect(running, store, report)
+                elif waiting:
+                    time.sleep(0.5)
+        finally:
+            for future, shard in running.items():
+                future.cancel()
+                store.release(shard)
+
+
+def _submit(pool: Executor, store: Shards, work: Work, request: Request, shard: Shard) -> Future[ShardResult]:
+    try:
+        return pool.submit(work, request, shard)
+    except BrokenExecutor as error:
+        store.release(shard)
+        raise RunError(WORKER_GONE) from error
 
 
 def _collect(running: dict[Future[ShardResult], Shard], store: Shards, report: Report) -> None:
     finished, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in finished:
-        shard = running.pop(future)
         try:
             result = future.result()
-        except BaseException:
-            for held in (shard, *running.values()):
-                store.release(held)
-            raise
-        report(shard, store.finish(shard, result))
+        except (BrokenExecutor, CancelledError) as error:
+            raise RunError(WORKER_GONE) from error
+        report(running[future], store.finish(running[future], result))
+        del running[future]
 
 
 @contextmanager
@@ -101,7 +130,7 @@ def open_pool(where: Where, workers: int, cluster: str | None = None) -> Iterato
     Raises
     ------
     RunError
-        A cluster is asked for and Dask is not installed, or the scheduler does not answer.
+        A cluster is asked for and Dask is not installed, or the scheduler does not answer or has no worker.
     """
     if cluster is not None:
         with _dask(cluster) as (executor, slots):
@@ -120,9 +149,14 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
         from distributed import Client
     except ImportError as error:
         raise RunError('a cluster needs Dask: python -m pip install "seedbed[cluster]"') from error
+    if not re.fullmatch(r"\w+://.+:\d+", address):
+        raise RunError(f'"{address}" is no address of a Dask scheduler; expected tcp://host:port')
     try:
         client = Client(address, timeout=10)
     except OSError as error:
         raise RunError(f"no Dask scheduler answers at {address}") from error
     with client:
-        yield client.get_executor(pure=False, retries=5), 2 * max(1, sum(client.ncores().values()))
+        slots = sum(client.ncores().values())
+        if not slots:
+            raise RunError(f"the Dask scheduler at {address} has no worker; start one: dask worker {address}")
+        yield client.get_executor(pure=False, retries=5), 2 * slots

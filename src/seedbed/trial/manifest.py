@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from seedbed import __version__
 from seedbed.documents import Content, content_hash
 from seedbed.errors import RunError
+from seedbed.trial import disk
 
 FILE_NAME = "manifest.json"
 
@@ -53,6 +54,10 @@ class Request(Content):
         """Return the hash of the request."""
         return content_hash(self.model_dump(mode="json"))
 
+    def __hash__(self) -> int:
+        """Return a hash, so that what follows from a request alone can be remembered."""
+        return hash(self.fingerprint)
+
 
 class Shard(Content):
     """A block of subjects in all arms, about a thousand patients: the unit of work.
@@ -72,16 +77,20 @@ class Shard(Content):
 
 
 class Outcome(Content):
-    """What a finished shard left: its files by hash, its counts by arm, how long it took."""
+    """What a finished shard left: its files by hash, its counts by arm, how long it took.
+
+    `memory_mib` is the peak memory of the process that worked it.
+    """
 
     done: dict[str, int]
     failed: dict[str, int]
     seconds: float
+    memory_mib: float | None = None
     files: dict[str, str]
 
 
 class Manifest(Content):
-    """The manifest of a run folder."""
+    """The manifest of a run folder; `memory_mib` is the peak memory of the command that finished the run."""
 
     request: Request
     fingerprint: str
@@ -90,6 +99,7 @@ class Manifest(Content):
     created: str
     finished: str | None = None
     seconds: float | None = None
+    memory_mib: float | None = None
     machine: dict[str, Any]
 
     @property
@@ -101,6 +111,11 @@ class Manifest(Content):
     def n_failed(self) -> int:
         """Return how many subjects failed, over all arms."""
         return sum(sum(outcome.failed.values()) for outcome in self.outcomes.values())
+
+    @property
+    def worker_memory_mib(self) -> float | None:
+        """Return the peak memory of the largest process that worked a shard, None where it is not known."""
+        return max((outcome.memory_mib or 0.0 for outcome in self.outcomes.values()), default=0.0) or None
 
 
 def now() -> str:
@@ -128,7 +143,17 @@ def describe_machine() -> dict[str, Any]:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a folder so that a reader sees the old one or the new one, never half of one."""
-    write_atomically(folder / FILE_NAME, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False))
+    disk.write_atomically(folder / FILE_NAME, _text(manifest))
+
+
+def found(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the first manifest of a folder and return it, or that of another command which was faster."""
+    mine = disk.create(folder / FILE_NAME, _text(manifest))
+    return manifest if mine else read(folder)
+
+
+def _text(manifest: Manifest) -> str:
+    return json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
 
 
 def read(folder: Path) -> Manifest:
@@ -144,20 +169,12 @@ def read(folder: Path) -> Manifest:
         return Manifest.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{file}: cannot be read ({error.strerror}); give the folder of a run") from error
-    except ValidationError as error:
-        raise RunError(f"{file}: not the manifest of a run of this version ({error.error_count()} problems)") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise RunError(f"{file}: not the manifest of a run of this version ({_first_problem(error)})") from error
 
 
-def write_atomically(file: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, flush it to disk, then give it its name."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{file}: cannot be written ({error.strerror}); free space and run again to resume") from error
+def _first_problem(error: ValidationError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "no text"
+    first = error.errors()[0]
+    return ": ".join(filter(None, [".".join(str(key) for key in first["loc"]), first["msg"]]))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from seedbed import library, protocol
@@ -11,7 +14,7 @@ from seedbed.documents import content_hash
 from seedbed.population import Population
 from seedbed.population.parameter_sets import ParameterSets, default_ensemble, read_sets
 from seedbed.protocol import Protocol
-from seedbed.trial import enrollment
+from seedbed.trial import disk, enrollment
 from seedbed.trial.manifest import Request
 
 RELATIVE_TOLERANCE = 1e-5
@@ -111,28 +114,35 @@ def _embedded_files(model: str) -> dict[str, str]:
     }
 
 
-def use_embedded_content(request: Request) -> None:
-    """See to it that this process reads the content that the request embeds.
+@contextmanager
+def embedded_content(request: Request) -> Iterator[None]:
+    """Read the content that the request embeds, in this thread and while the block runs.
 
-    Where the installed library differs, the embedded files are written to the user's cache and put before it.
+    Where the installed library differs, the embedded files are written to the user's cache and searched first.
     """
-    if not _installed_equals(request):
-        folder = _cache() / content_hash(request.files)[:16]
-        for name, text in request.files.items():
-            file = folder / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        others = os.environ.get(library.VARIABLE, "")
-        if str(folder) not in others.split(os.pathsep):
-            os.environ[library.VARIABLE] = os.pathsep.join(filter(None, [str(folder), others]))
+    if _holds(library.roots(), request.files):
+        yield
+        return
+    folder = _cache() / content_hash(request.files)[:16]
+    if not _holds((folder,), request.files):
+        _write(folder, request.files)
+    with library.first(folder):
+        yield
 
 
-def _installed_equals(request: Request) -> bool:
-    for name, text in request.files.items():
-        found = [root / name for root in library.roots() if (root / name).exists()]
-        if not found or found[0].read_text(encoding="utf-8") != text:
+def _holds(roots: Sequence[Path], files: Mapping[str, str]) -> bool:
+    for name, text in files.items():
+        found = next((root / name for root in roots if (root / name).exists()), None)
+        if found is None or found.read_text(encoding="utf-8") != text:
             return False
     return True
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files so that other processes see each of them whole, since they may write and read the same ones."""
+    for name, text in files.items():
+        disk.make_folder((folder / name).parent)
+        disk.write_atomically(folder / name, text)
 
 
 def _cache() -> Path:
@@ -145,6 +155,7 @@ def sets_of(request: Request) -> ParameterSets | None:
     return read_sets(request.ensemble) if request.ensemble else None
 
 
+@lru_cache(maxsize=4)
 def trial_of(request: Request) -> tuple[Protocol, Population]:
     """Return the protocol and the population of a request."""
     return enrollment.read_resolved(request.inputs)

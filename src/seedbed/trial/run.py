@@ -20,13 +20,16 @@ import yaml
 
 from seedbed import analysis
 from seedbed.errors import FailedSubjectsError, RunError
+from seedbed.trial import disk
 from seedbed.trial import manifest as manifests
 from seedbed.trial.execution import Where, Work, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
-from seedbed.trial.shards import Shards
+from seedbed.trial.shards import Shards, peak_memory_mib
 from seedbed.trial.work import enrolled_blocks, work_shard
 
 FAILED_SHARE_ALLOWED = 0.01
+#: How often the manifest of a run under way tells of the shards finished; each shard's own files tell at once.
+MANIFEST_EVERY_SECONDS = 10.0
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Progress = Callable[[Shard, Outcome], None]
 
@@ -48,22 +51,25 @@ def open_folder(folder: Path, request: Request) -> Manifest:
         The folder holds another run, or files that are no run.
     """
     if (folder / manifests.FILE_NAME).exists():
-        held = manifests.read(folder)
-        if held.fingerprint != request.fingerprint:
-            raise RunError(f"{folder} holds another run ({_difference(held.request, request)}); give another --out")
-        return held
-    if folder.exists() and any(folder.iterdir()):
+        return _same_run(folder, manifests.read(folder), request)
+    if folder.is_dir() and not all(disk.is_temporary(path) for path in folder.iterdir()):
         raise RunError(f"{folder} holds files that are no run of seedbed; give another --out")
-    made = manifests.new(request, plan(request))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
+    held = manifests.new(request, plan(request))
+    disk.make_folder(folder)
+    return _same_run(folder, manifests.found(folder, held), request)
+
+
+def _same_run(folder: Path, held: Manifest, request: Request) -> Manifest:
+    if held.fingerprint != request.fingerprint:
+        raise RunError(f"{folder} holds another run ({_difference(held.request, request)}); give another --out")
+    return held
+
+
+def _write_inputs(folder: Path, request: Request) -> None:
+    """Write the resolved protocol and population for the reader; the run itself reads them from the manifest."""
     for name, resolved in request.inputs.items():
-        text = yaml.dump(resolved, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
-        manifests.write_atomically(folder / f"{name}.yaml", text)
-    manifests.write(folder, made)
-    return made
+        if not (file := folder / f"{name}.yaml").exists():
+            disk.write_atomically(file, yaml.dump(resolved, Dumper=_DUMPER, sort_keys=False, allow_unicode=True))
 
 
 def _difference(held: Request, asked: Request) -> str:
@@ -96,16 +102,21 @@ def execute(
     FailedSubjectsError
         More than 1 % of the subjects failed.
     """
-    began = time.monotonic()
+    began = written = time.monotonic()
     held = open_folder(folder, request)
     store = Shards(folder)
-    store.sweep()
+    for place in (folder, store.folder):
+        disk.sweep(place)
+    _write_inputs(folder, request)
     outcomes: dict[str, Outcome] = {}
 
     def record(shard: Shard, outcome: Outcome) -> None:
+        nonlocal written
         outcomes[shard.name] = outcome
         progress(shard, outcome)
-        manifests.write(folder, held.model_copy(update={"outcomes": outcomes}))
+        if time.monotonic() - written > MANIFEST_EVERY_SECONDS:
+            manifests.write(folder, held.model_copy(update={"outcomes": outcomes}))
+            written = time.monotonic()
 
     todo = list(held.shards)
     for shard in held.shards:
@@ -122,6 +133,7 @@ def execute(
             "outcomes": {shard.name: outcomes[shard.name] for shard in held.shards},
             "finished": manifests.now(),
             "seconds": round(time.monotonic() - began, 2),
+            "memory_mib": peak_memory_mib(),
         }
     )
     manifests.write(folder, finished)
@@ -147,8 +159,11 @@ def join(folder: Path) -> int:
     store, worked = Shards(folder), 0
     for shard in held.shards:
         if store.outcome(shard) is None and store.claim(shard):
-            with heartbeats(store, lambda held=shard: [held]):
-                store.finish(shard, work_shard(held.request, shard))
+            try:
+                with heartbeats(store, lambda held=shard: [held]):
+                    store.finish(shard, work_shard(held.request, shard))
+            finally:
+                store.release(shard)
             worked += 1
     return worked
 
@@ -171,7 +186,7 @@ def summarize(folder: Path) -> list[dict[str, Any]]:
                 summary = analysis.summarize(part, [definition], parameter_sets=sets)
                 rows += [{**row, "subjects": who} for row in summary]
     text = json.dumps(rows, indent=1, ensure_ascii=False)
-    manifests.write_atomically(folder / "summary.json", text)
+    disk.write_atomically(folder / "summary.json", text)
     return rows
 
 

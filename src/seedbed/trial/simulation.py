@@ -10,13 +10,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seedbed import engine, streams
+from seedbed import engine, library, streams
 from seedbed.model import Model, read_model
 from seedbed.trial.care import Order
 from seedbed.trial.clinic import Clinic
@@ -99,14 +98,14 @@ def visit_days(arm_table: pd.DataFrame, until_days: float) -> Array:
     return np.append(days[days < until_days], until_days)
 
 
-@cache
+@library.cached
 def network_of(model: str) -> tuple[Model, engine.Network]:
     """Return a model of the library and its expression graph, read once a process."""
     found = read_model(model)
     return found, engine.read_model(found.sbml)
 
 
-@cache
+@library.cached
 def program_of(model: str, varied: tuple[str, ...], observables: tuple[str, ...]) -> engine.Program:
     """Return the machine code for one model and choice of varied parameters and observables."""
     found, network = network_of(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from seedbed.trial import endpoints, enrollment, events
 from seedbed.trial.clinic import Clinic, ClinicalRecord, read_contents
 from seedbed.trial.enrollment import Enrollment
 from seedbed.trial.manifest import Request, Shard
-from seedbed.trial.request import sets_of, trial_of, use_embedded_content
+from seedbed.trial.request import embedded_content, sets_of, trial_of
 from seedbed.trial.shards import ShardResult
 from seedbed.trial.simulation import Course, Settings, Task, simulate_arms, visit_days
 
@@ -36,15 +37,19 @@ SHOWN = (
 
 def enrolled_blocks(request: Request) -> list[tuple[int, int]]:
     """Return the ranges of screened candidates that make up the shards."""
-    use_embedded_content(request)
-    trial, who = trial_of(request)
-    return enrollment.blocks(trial, who, request.subjects, request.seed, size=request.shard_size)
+    with embedded_content(request):
+        trial, who = trial_of(request)
+        return enrollment.blocks(trial, who, request.subjects, request.seed, size=request.shard_size)
 
 
 def work_shard(request: Request, shard: Shard) -> ShardResult:
     """Enroll, simulate and grade the subjects of a shard in every arm; a pure function of its arguments."""
+    with embedded_content(request):
+        return _work_shard(request, shard)
+
+
+def _work_shard(request: Request, shard: Shard) -> ShardResult:
     began = time.monotonic()
-    use_embedded_content(request)
     trial, who = trial_of(request)
     first, last = shard.first_subject, shard.last_subject
     enrolled = enrollment.enroll_between(trial, who, first, last, request.seed, sets_of(request))
@@ -64,6 +69,7 @@ def work_shard(request: Request, shard: Shard) -> ShardResult:
     )
 
 
+@lru_cache(maxsize=4)
 def visit_grids(request: Request) -> dict[str, NDArray[np.float64]]:
     """Return the visits of each arm [day from enrollment], the same for every shard and any number of subjects.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
@@ -41,6 +42,11 @@ def _context(modules: Sequence[str] = ()) -> BaseContext:
 
 
 def _enter(environment: Mapping[str, str]) -> None:
-    """Take over the environment of the process that asked, which may have changed since the server started."""
+    """Take over the environment of the process that asked, which may have changed since the server started.
+
+    The worker ends when that process is killed, rather than wait for work forever.
+    """
     os.environ.clear()
     os.environ.update(environment)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -49,6 +49,28 @@ SPOILED = {
     ),
     "negative dose": (("dose: 8.0e+6", "dose: -8.0e+6"), "expected greater than 0"),
     "empty eligibility": (("at_least: 18, at_most: 75", "at_least: 76, at_most: 75"), "nobody can be at least 76"),
+    "unknown key": (("notes:", "remarks:"), 'line 6  unknown key "remarks"; expected one of'),
+    "misspelt key": (("follow_up_days:", "follow_up_dais:"), 'did you mean "follow_up_days"?'),
+    "wrong unit": (
+        ("dose: 5, unit: ug/kg", "dose: 5, unit: cell/kg"),
+        'line 27  unit "cell/kg" does not fit filgrastim',
+    ),
+    "impossible order": (
+        ("clock: stem_cells, day: 3", "clock: stem_cells, day: -9"),
+        "not after the first conditioning",
+    ),
+    "no product": (("product: cd19_cd22_cocktail, ", ""), 'missing key "elements.cart_after_asct.product"'),
+    "unknown drug": (("filgrastim", "filgrastin"), 'unknown drug "filgrastin"'),
+    "unknown kind": (("kind: conditioning", "kind: conditionin"), 'did you mean "conditioning"?'),
+    "no kind": (
+        ("kind: conditioning", "kid: conditioning"),
+        'missing key "elements.conditioning.kind"; did you mean "kid"',
+    ),
+    "no number": (("follow_up_days: 800", "follow_up_days: soon"), 'follow_up_days = "soon"; expected a whole number'),
+    "not a number": (("dose: 8.0e+6", "dose: .nan"), "dose = NaN; expected a finite number"),
+    "no list": (("elements: [lymphodepletion, cart_alone]", "elements: cart_alone"), "expected a list"),
+    "not YAML": (("eligibility:", "eligibility: ["), "line 14  not YAML"),
+    "twice": (("model: asct_cart", "model: asct_cart\nmodel: asct_cart"), 'line 12  key "model" stands twice'),
 }
 
 
@@ -62,6 +84,39 @@ def test_a_wrong_protocol_ends_with_code_2_and_writes_nothing(run, tmp_path, nam
     assert {file.name for file in left} <= {"mine.yaml"}
 
 
+def test_all_problems_of_a_protocol_come_in_one_message_in_the_order_of_the_file(run, tmp_path):
+    changes = (
+        ("model: asct_cart", "model: asct_kart"),
+        ("follow_up_days: 800", "follow_up_dais: 800"),
+        ("covariate: age", "covariate: ages"),
+        ("dose: 8.0e+6", "dose: -8.0e+6"),
+        ("drug: filgrastim", "drug: filgrastin"),
+        ("elements: [lymphodepletion, cart_alone]", "elements: [lymphodepletion, cart_alon]"),
+    )
+    code, message, _ = run(spoil(tmp_path, *changes), "--subjects", "4", "--out", "a")
+    assert code == 2
+    lines = [int(line.split()[1]) for line in message.splitlines() if line.startswith("  line")]
+    assert lines == [1, 11, 12, 14, 26, 27, 29, 42]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--subjects", "0", "greater than or equal to 1"),
+        ("--until", "inf", "less than or equal to 36525"),
+        ("--until", "nan", "or equal to"),
+        ("--seed", "-1", "greater than or equal to 0"),
+        ("--workers", "0", "greater than or equal to 1"),
+        ("--where", "moon", "'processes', 'threads'"),
+        ("--ensemble", "nope", 'unknown ensemble "nope"'),
+    ],
+)
+def test_a_wrong_option_ends_with_code_2_and_writes_nothing(run, option, value, told):
+    code, message, left = run("wei_2022_tp53", "--out", "a", option, value)
+    assert (code, left) == (2, set())
+    assert told in " ".join(message.replace("│", " ").split())
+
+
 def test_an_unknown_language_is_told_before_anything_is_simulated(run):
     code, message, left = run("wei_2022_tp53", "--subjects", "4", "--lang", "fr", "--out", "a")
     assert (code, left) == (2, set())
@@ -72,7 +127,7 @@ def test_a_folder_that_cannot_be_made_is_named(run, tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     code, message, left = run("wei_2022_tp53", "--subjects", "4", "--out", "file/a")
     assert (code, left) == (1, set())
-    assert "file/a: cannot be made" in message
+    assert "file/a: cannot be written (Not a directory)" in message
 
 
 def test_a_run_of_one_day_still_reports(run):

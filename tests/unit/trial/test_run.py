@@ -73,6 +73,30 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
         open_folder(tmp_path, small())
 
 
+def test_a_folder_whose_command_was_killed_before_the_manifest_stood_is_taken(finished, tmp_path):
+    (tmp_path / ".manifest.json.host.123.456.tmp").write_text("{")
+    assert open_folder(tmp_path, manifest.read(finished).request).fingerprint == manifest.read(finished).fingerprint
+
+
+def test_of_two_commands_that_make_a_folder_at_once_one_is_refused(finished, tmp_path, monkeypatch):
+    ours, theirs = small(seed=4), manifest.read(finished)
+
+    def slow_plan(request):
+        manifest.write(tmp_path, theirs)  # while we plan, another command makes the folder
+        return theirs.shards
+
+    monkeypatch.setattr("seedbed.trial.run.plan", slow_plan)
+    with pytest.raises(RunError, match="seed 3 there, 4 asked"):
+        open_folder(tmp_path, ours)
+    assert manifest.read(tmp_path) == theirs
+
+
+def test_a_run_lists_its_inputs_and_its_memory(finished):
+    assert {file.name for file in finished.glob("*.yaml")} == {"protocol.yaml", "population.yaml"}
+    held = manifest.read(finished)
+    assert 0 < held.worker_memory_mib <= held.memory_mib < 20_000  # one worker: the same process
+
+
 def test_an_unknown_protocol_names_the_nearest():
     with pytest.raises(ContentError, match='did you mean "wei_2022_tp53"'):
         make_request("wei_2022_tp35", Options())

@@ -17,7 +17,7 @@ from seedbed.study.forecast.patient import Patient
 from seedbed.study.forecast.plan import Plan
 from seedbed.study.forecast.population import VirtualPopulation
 from seedbed.study.forecast.weights import Weights, refuse, weigh
-from seedbed.trial import manifest as manifests
+from seedbed.trial import disk
 from seedbed.trial.execution import Where
 
 TABLES = ("courses", "before", "numbers", "chances", "survival", "values")
@@ -48,7 +48,7 @@ class Forecast:
             table.to_parquet(folder / f"{name}.parquet", index=False)
         short = {name: json.loads(self.tables[name].to_json(orient="records")) for name in ("numbers", "chances")}
         data = {"patient": self.patient.model_dump(mode="json"), "facts": self.facts, **short}
-        manifests.write_atomically(folder / RESULT, json.dumps(data, indent=1, ensure_ascii=False, default=str))
+        disk.write_atomically(folder / RESULT, json.dumps(data, indent=1, ensure_ascii=False, default=str))
 
 
 def forecast(

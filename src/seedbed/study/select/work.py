@@ -17,7 +17,7 @@ from seedbed.study.select import bounds, enrichment, pairs, strata, tree
 from seedbed.study.select import plan as plans
 from seedbed.study.select.pairs import Pairs
 from seedbed.study.select.plan import Plan
-from seedbed.trial import manifest as manifests
+from seedbed.trial import disk
 from seedbed.trial.execution import Where
 
 PRIMARY = "progression_free"
@@ -54,7 +54,7 @@ class Selection:
             for leaf, way in self.tree.paths()
         ]
         data = {"plan": self.plan.model_dump(mode="json"), "facts": self.facts, "tree": paths, **short}
-        manifests.write_atomically(folder / "select.json", json.dumps(data, indent=1, ensure_ascii=False))
+        disk.write_atomically(folder / "select.json", json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def select(

@@ -23,6 +23,7 @@ from seedbed.study.sensitivity import plan as plans
 from seedbed.study.sensitivity.plan import Plan
 from seedbed.study.sensitivity.points import MEASURED, Points, panel_of
 from seedbed.study.sensitivity.ranks import inputs_of, partial_rank_correlations
+from seedbed.trial import disk
 from seedbed.trial import manifest as manifests
 from seedbed.trial.execution import Where, open_pool, work_shards
 from seedbed.trial.manifest import Request, Shard
@@ -57,7 +58,7 @@ class Sensitivity:
             table.to_parquet(folder / f"{name}.parquet", index=False)
         short = json.loads(self.tables["indices"].to_json(orient="records"))
         data = {"plan": self.plan.model_dump(mode="json"), "facts": self.facts, "indices": short}
-        manifests.write_atomically(folder / "sensitivity.json", json.dumps(data, indent=1, ensure_ascii=False))
+        disk.write_atomically(folder / "sensitivity.json", json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def sensitivity(
