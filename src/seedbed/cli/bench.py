@@ -1,4 +1,4 @@
-"""The command `bench`: speed of the engine and of the solvers installed beside it, at equal achieved error."""
+"""The command `bench`: the table of the engine's bars, or the comparison with other solvers on one model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from seedbed.study.benchmark import Measurement, Problem
+from seedbed.errors import SimulationError, unknown
 
-BUILT_IN = "asct_cart"
+if TYPE_CHECKING:
+    from seedbed.study.benchmark.bars import Bar
+    from seedbed.study.benchmark.comparison import Measurement
+    from seedbed.study.benchmark.problems import Problem
+
+WORDS = {True: "met", False: "MISSED", None: ""}
+BESIDE = ("seedbed", "libRoadRunner", "diffsol")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,28 +27,79 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    model: Annotated[str, typer.Argument(help="Benchmark of the library, or an SBML or Antimony file.")] = BUILT_IN,
-    subjects: Annotated[int, typer.Option(min=1, help="Patients given to each peer.")] = 10,
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median counts.")] = 3,
+    model: Annotated[
+        str | None, typer.Argument(help="Benchmark of the library, or an SBML or Antimony file; none: all bars.")
+    ] = None,
+    subjects: Annotated[int, typer.Option(min=1, max=20, help="Patients given to each peer.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median counts.")] = 5,
     until: Annotated[float, typer.Option(help="End of the simulation, for a model file.")] = 100.0,
-    error: Annotated[float, typer.Option(help="Achieved error at which speeds are compared.")] = 1e-4,
+    error: Annotated[float, typer.Option(help="Achieved error at which speeds are compared, for one model.")] = 1e-4,
+    amici: Annotated[bool, typer.Option(help="Compare with AMICI too, for one model: minutes to compile.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these bars: speed, core, start, memory, bits, references; repeatable."),
+    ] = None,
+    shared: Annotated[
+        Path | None, typer.Option(help="Design folder with bench and reference; else SEEDBED_SHARED or ../shared.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table of bars to this file.")] = None,
 ) -> None:
-    """Compare patients per CPU second with the other solvers installed, always with the achieved error."""
-    from seedbed.study import benchmark
+    """Print every bar the engine is held to with what is measured here, or compare solvers on one model."""
+    if model is None:
+        _print_bars(subjects, rounds, only or [], shared, csv)
+    else:
+        _compare(model, subjects, rounds, until, error, amici)
+
+
+# ---- all bars ----------------------------------------------------------------------------------------------
+def _print_bars(subjects: int, rounds: int, only: list[str], shared: Path | None, csv: Path | None) -> None:
+    from seedbed.cli.simulate import check_place
+    from seedbed.study.benchmark import bars
+    from seedbed.study.benchmark.problems import design_folder
+
+    check_place(csv)
+    for name in only:
+        if name not in bars.GROUPS:
+            raise SimulationError(str(unknown("group of bars", name, list(bars.GROUPS))))
+    settings = bars.Settings(subjects, rounds, design_folder(shared))
+    rows, progress = [], Console(stderr=True)
+    for name in only or bars.GROUPS:
+        for bar in bars.GROUPS[name](settings):
+            rows.append(bar)
+            progress.print(f"{bar.what}: {bar.measured} {WORDS[bar.met]}", highlight=False, soft_wrap=True)
+    Console().print(_table(rows))
+    if csv is not None:
+        cells = [";".join((b.what, b.must, b.measured, b.error, WORDS[b.met])) for b in rows]
+        csv.write_text("\n".join(["bar;must;measured;error;result", *cells]) + "\n", encoding="utf-8")
+    if any(bar.met is False for bar in rows):
+        raise typer.Exit(1)
+
+
+def _table(rows: list[Bar]) -> Table:
+    table = Table(title="Bars of the engine")
+    for name in ("bar", "must", "measured here", "achieved error", ""):
+        table.add_column(name)
+    for bar in rows:
+        table.add_row(bar.what, bar.must, bar.measured, bar.error, WORDS[bar.met])
+    return table
+
+
+# ---- one model ---------------------------------------------------------------------------------------------
+def _compare(model: str, subjects: int, rounds: int, until: float, error: float, amici: bool) -> None:
+    from seedbed.study.benchmark import comparison, peers, problems
 
     if Path(model).exists():
-        problem = benchmark.file_problem(model, until, subjects)
+        problem = problems.file_problem(model, until, subjects)
     else:
-        problem = benchmark.library_problem(model, subjects)
-    problem = benchmark.with_reference(problem, subjects)
-    peers = benchmark.installed()
-    measurements = benchmark.measure(problem, peers, benchmark.TOLERANCES, subjects, rounds)
+        problem = problems.library_problem(model, subjects)
+    problem = comparison.with_reference(problem, subjects)
+    able, reasons = peers.usable(problem, [*BESIDE, *(["AMICI"] if amici else [])])
+    measurements = comparison.measure(problem, able, comparison.TOLERANCES, subjects, rounds)
     console = Console()
-    console.print(_by_tolerance(problem, peers, measurements))
-    console.print(_at_error(peers, measurements, error))
-    missing = sorted(set(benchmark.PEERS) - set(peers))
-    if missing:
-        console.print(f"Not installed, not compared: {', '.join(missing)}.")
+    console.print(_by_tolerance(problem, able, measurements))
+    console.print(_at_error(able, measurements, error))
+    for name, why in reasons.items():
+        console.print(f"Not compared: {name}, {why}.")
 
 
 def _by_tolerance(problem: Problem, peers: list[str], measurements: list[Measurement]) -> Table:
@@ -61,7 +117,7 @@ def _by_tolerance(problem: Problem, peers: list[str], measurements: list[Measure
 
 
 def _at_error(peers: list[str], measurements: list[Measurement], error: float) -> Table:
-    from seedbed.study.benchmark import speed_at_error
+    from seedbed.study.benchmark.comparison import speed_at_error
 
     table = Table(title=f"at an achieved median error of {error:g} (* nearest end of the measured range)")
     for name in ("solver", "patients per CPU second", "seedbed is faster by"):

@@ -36,14 +36,15 @@ def simulate(
     max_step: Annotated[float | None, typer.Option(help="Longest step; for models that pulse by the clock.")] = None,
 ) -> None:
     """Simulate one model and print all species, so that anyone can compare with another simulator."""
-    values = dict(_setting(text) for text in settings or [])
+    check_place(csv)
+    values = _settings(settings or [])
     options = {
         "relative_tolerance": relative_tolerance,
         "absolute_tolerance": absolute_tolerance,
         "max_step": max_step,
         "max_steps": 1_000_000,
     }
-    table = course(model, _times(start, until, points), values, tuple(observe or ()), options)
+    table = course(model, _times(start, until, points), values, tuple(dict.fromkeys(observe or ())), options)
     if csv is not None:
         table.to_csv(csv, index=False, float_format="%.17g")
     else:
@@ -75,7 +76,8 @@ def course(
     failure = run.status.iloc[0]
     if failure["code"] != 0:
         raise SimulationError(f"{network.name}: stopped at time {failure['time']:g}: {failure['reason']}")
-    return pd.DataFrame(run.observables[0], columns=list(observables)).assign(time=times)[["time", *observables]]
+    table = pd.DataFrame(run.observables[0], columns=list(observables)).assign(time=times)
+    return table[["time", *(name for name in observables if name != "time")]]
 
 
 def _printed(network: object) -> tuple[str, ...]:
@@ -95,6 +97,20 @@ def model_source(model: str) -> str | Path:
 
         return read_model(model).sbml
     return Path(model)
+
+
+def check_place(file: Path | None) -> None:
+    """Refuse, before any work is done, a file that cannot be written because its folder is not there."""
+    if file is not None and not file.parent.is_dir():
+        raise SimulationError(f"--csv {str(file)!r}: there is no folder {str(file.parent)!r}; make it first")
+
+
+def _settings(texts: list[str]) -> dict[str, float]:
+    pairs = [_setting(text) for text in texts]
+    double = sorted({name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1})
+    if double:
+        raise SimulationError(f"--set gives {', '.join(double)} more than once; give one value")
+    return dict(pairs)
 
 
 def _setting(text: str) -> tuple[str, float]:

@@ -26,9 +26,10 @@ def verify(
 ) -> None:
     """Verify the numerics of a model: error by tolerance, order, another solver, balances, non-negativity."""
     from seedbed import engine
-    from seedbed.cli.simulate import model_source
+    from seedbed.cli.simulate import check_place, model_source
     from seedbed.study.verification import Verification
 
+    check_place(csv)
     network = engine.read_model(model_source(model))
     findings = Verification(network, until, balances=tuple(balance or ()), max_step=max_step).findings()
     table = Table(title=f"Numerical verification of {network.name}, time 0 to {until:g}")

@@ -11,6 +11,7 @@ and field; `job` holds the addresses of the patients' arrays and the counts of a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from seedbed.engine.language import (
@@ -33,10 +34,11 @@ from seedbed.engine.language import (
 
 __all__ = ["KERNELS", "Floats", "Ints", "Reals", "Vectors"]
 
+NAN = math.nan
 OK, TOO_MANY_STEPS, STEP_VANISHED, NOT_FINITE, EVENT_CYCLE, BAD_START = range(6)
 CONSTANTS = {
     "OK": OK, "TOO_MANY_STEPS": TOO_MANY_STEPS, "STEP_VANISHED": STEP_VANISHED, "NOT_FINITE": NOT_FINITE,
-    "EVENT_CYCLE": EVENT_CYCLE, "BAD_START": BAD_START,
+    "EVENT_CYCLE": EVENT_CYCLE, "BAD_START": BAD_START, "NAN": NAN,
 }  # fmt: skip
 
 # Known while translating: the memory layout, and functions emitted elsewhere.
@@ -134,12 +136,15 @@ def load_next(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int) -
 
 @kernel
 def load(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int, patient: int) -> None:
-    """Copy a patient into a lane."""
+    """Copy a patient into a lane; outputs it does not reach are not a number."""
     lanes = reals(work)
     states = floats(job[at.JOB_STATES])
     fixed = floats(job[at.JOB_FIXED])
     times = floats(job[at.JOB_CLOCK])
     status = ints(job[at.JOB_STATUS])
+    size = job[at.JOB_N_TIMES] * at.N_OBSERVABLES
+    for i in range(size):
+        floats(job[at.JOB_OUTPUT])[patient * size + i] = NAN
     for i in range(at.N_STATES):
         lanes[(at.Y + i) * at.LANES + lane] = states[patient * at.N_STATES + i]
     for i in range(at.N_FIXED):

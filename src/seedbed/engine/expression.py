@@ -25,6 +25,7 @@ import numpy as np
 CONSTANT, SHARED, VARIED, DYNAMIC = range(4)
 INPUT_LEVELS = {"shared": SHARED, "varied": VARIED, "state": DYNAMIC, "time": DYNAMIC, "slot": DYNAMIC}
 LOGICAL = frozenset({"lt", "le", "eq", "and", "or", "xor", "not", "true", "false"})
+FLAT = frozenset({"floor", "ceil", "sign"})
 TIME_BIT = 1
 LARGEST_UNROLLED_POWER = 8
 STEEPEST = 1e30  # slope given to x ** b at x = 0 for b < 1, so that zero times it is zero in the Jacobian
@@ -413,14 +414,31 @@ class Graph:
     # ---- derivatives --------------------------------------------------------------------------------------
     def derivative(self, node: int, variable: int) -> int:
         """Return the partial derivative of a node by an input node (0 across the jumps of floor and piecewise)."""
+        found = self._known_derivative(node, variable)
+        waiting = [] if found is not None else [node]
+        while waiting:  # not by recursion: a sum of a thousand terms is a thousand nodes deep
+            current = waiting[-1]
+            needed = (a for a in self._inner(current) if self._known_derivative(a, variable) is None)
+            first = next(needed, None)
+            if first is None:
+                found = self._derivatives[current, variable] = self._derive(waiting.pop(), variable)
+            else:
+                waiting.append(first)
+        return found  # type: ignore[return-value]
+
+    def _known_derivative(self, node: int, variable: int) -> int | None:
         if node == variable:
             return self.one
         if not self.dependencies[node] & self.dependencies[variable]:
             return self.zero
-        key = (node, variable)
-        if key not in self._derivatives:
-            self._derivatives[key] = self._derive(node, variable)
-        return self._derivatives[key]
+        return self._derivatives.get((node, variable))
+
+    def _inner(self, node: int) -> tuple[int, ...]:
+        """Return the arguments whose derivatives that of a node needs."""
+        operation = self.operations[node]
+        if operation in FLAT or operation in LOGICAL:
+            return ()
+        return self.arguments[node][1:] if operation == "select" else self.arguments[node]
 
     def _derive(self, node: int, variable: int) -> int:
         operation, arguments = self.operations[node], self.arguments[node]
@@ -430,7 +448,7 @@ class Graph:
         if operation == "select":
             parts = [self.derivative(a, variable) for a in arguments[1:]]
             return self.select(arguments[0], *parts)
-        if operation in ("floor", "ceil", "sign") or operation in LOGICAL:
+        if operation in FLAT or operation in LOGICAL:
             return self.zero
         a, b = arguments
         return self._derive_binary(operation, (a, b), self.derivative(a, variable), self.derivative(b, variable))

@@ -8,8 +8,11 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
 
 from seedbed.engine import driver, elementary, linear_algebra, reducers, reduction, rosenbrock
 from seedbed.engine.code import Places, Writer, fixed_frontier, library_declarations, lower
@@ -21,6 +24,7 @@ from seedbed.engine.switches import switching_times
 from seedbed.engine.system import System
 from seedbed.errors import SimulationError
 
+ALIGNMENT = 64
 MAX_EVENT_ROUNDS = 100
 LONGEST_PLAN = 20_000  # multiply-adds of a factorization that are still written out one by one
 LONGEST_FUNCTION = 6_000  # nodes of an expression function before it is split
@@ -216,7 +220,7 @@ class _Writing:
         text = "\n".join([
             declarations(self.target), library_declarations(), elementary.functions(self.target),
             *self._model_functions(at, places, bare, [*varied, *self.switches]), *self._linear_algebra(at),
-            self._kernels(at), self._attributes(),
+            self._kernels(at), attributes(self.target),
         ])  # fmt: skip
         return Source(
             text=text,
@@ -295,10 +299,12 @@ class _Writing:
         constants = {"at": at, **rosenbrock.CONSTANTS, **driver.CONSTANTS, **reduction.CONSTANTS}
         return translate(kernels, constants, self.target, known, names)
 
-    def _attributes(self) -> str:
-        width = self.target.lanes * self.target.bytes * 8
-        common = f'nounwind "prefer-vector-width"="{max(width, 128)}" "min-legal-vector-width"="{width}"'
-        return f"attributes #0 = {{ {common} }}\nattributes #1 = {{ alwaysinline {common} }}\n"
+
+def attributes(target: Target) -> str:
+    """Return the attributes of all functions: vectors stay as wide as the lanes."""
+    width = target.lanes * target.bytes * 8
+    common = f'nounwind "prefer-vector-width"="{max(width, 128)}" "min-legal-vector-width"="{width}"'
+    return f"attributes #0 = {{ {common} }}\nattributes #1 = {{ alwaysinline {common} }}\n"
 
 
 class _Lines:
@@ -386,6 +392,14 @@ class Machine:
         prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
         self.prepare = prototype(library.get_function_address("prepare"))
         self.run = prototype(library.get_function_address("run"))
+
+
+def aligned(n: int, dtype: Any) -> NDArray[Any]:
+    """Return zeroed memory that starts at a multiple of 64 bytes, as vector loads need."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(n * size + ALIGNMENT, dtype=np.uint8)
+    offset = -raw.ctypes.data % ALIGNMENT
+    return raw[offset : offset + n * size].view(dtype)
 
 
 def compile_text(text: str) -> bytes:

@@ -22,7 +22,6 @@ from seedbed.errors import SimulationError, unknown
 if TYPE_CHECKING:
     import pandas as pd
 
-ALIGNMENT = 64
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 REASONS = {
     0: "ok",
@@ -252,22 +251,14 @@ class _Options:
         return own * np.array(system.scales)
 
 
-def _aligned(n: int, dtype: Any) -> NDArray[Any]:
-    """Return zeroed memory that starts at a multiple of 64 bytes, as vector loads need."""
-    size = np.dtype(dtype).itemsize
-    raw = np.zeros(n * size + ALIGNMENT, dtype=np.uint8)
-    offset = -raw.ctypes.data % ALIGNMENT
-    return raw[offset : offset + n * size].view(dtype)
-
-
 class _Memory:
-    """Work memory of one thread."""
+    """Work memory of one thread; no two threads write to one cache line."""
 
     def __init__(self, program: Program) -> None:
         lanes, real = program.target.lanes, np.float64 if program.target.real == "double" else np.float32
-        self.work = _aligned(program.source.at.WORK * lanes, real)
-        self.clock = np.zeros(len(CLOCK_FIELDS) * lanes)
-        self.flags = np.zeros(len(FLAG_FIELDS) * lanes, dtype=np.int64)
+        self.work = machine.aligned(program.source.at.WORK * lanes, real)
+        self.clock = machine.aligned(len(CLOCK_FIELDS) * lanes, np.float64)
+        self.flags = machine.aligned(len(FLAG_FIELDS) * lanes, np.int64)
 
     def addresses(self) -> tuple[int, int, int]:
         return self.work.ctypes.data, self.clock.ctypes.data, self.flags.ctypes.data
@@ -439,7 +430,7 @@ class Batch:
             raise SimulationError("give either until= or times=")
         wanted = np.ascontiguousarray(np.atleast_1d(np.asarray(until if times is None else times, dtype=np.float64)))
         self._check_times(wanted)
-        output = np.full((self.n, len(wanted), len(self.program.observables)), np.nan)
+        output = np.empty((self.n, len(wanted), len(self.program.observables)))
         if len(wanted):
             self._run(float(wanted[-1]), wanted, output)
         return output[:, 0, :] if times is None else output
@@ -455,6 +446,7 @@ class Batch:
     def _run(self, pause: float, times: NDArray[np.float64], output: NDArray[np.float64]) -> None:
         job = self._job(pause, times, output)
         failed = self._status[:, 0] != 0
+        output[failed] = np.nan  # the kernel does so for a patient it loads
         run = self.program.code.run
         n_threads = max(1, min(self.options.threads, -(-self.n // self.program.target.lanes)))
         memories = [_Memory(self.program) for _ in range(n_threads)]
@@ -526,7 +518,7 @@ class Batch:
     def observe(self) -> NDArray[np.float64]:
         """Return the observables now, (n, m): after doses and changes made at this pause; NaN for the failed."""
         twin = self.copy()
-        output = np.full((self.n, 1, len(self.program.observables)), np.nan)
+        output = np.empty((self.n, 1, len(self.program.observables)))
         twin._run(self.time, np.array([self.time]), output)
         return output[:, 0, :]
 

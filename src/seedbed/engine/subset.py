@@ -112,9 +112,11 @@ def _variable(element: libsbml.SBase) -> str:
 
 
 def _kinds(math: libsbml.ASTNode) -> Iterator[int]:
-    yield math.getType()
-    for k in range(math.getNumChildren()):
-        yield from _kinds(math.getChild(k))
+    waiting = [math]
+    while waiting:
+        node = waiting.pop()
+        yield node.getType()
+        waiting += [node.getChild(k) for k in range(node.getNumChildren())]
 
 
 CHECKERS = (_rules, _reactions, _events, _math)

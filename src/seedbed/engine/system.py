@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from seedbed.engine.sbml import Network
 from seedbed.errors import ModelError, Problem, SimulationError, nearest, unknown
 
 START_TIME = "@start"
+DEEPEST = 100_000  # calls while reading formulas: a sum of a thousand terms may be nested a thousand deep
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ def assemble(network: Network, varied: Iterable[str] = ()) -> System:
     ModelError
         A formula names an unknown id, ids define each other in a circle, or a value is missing.
     """
-    return _Assembly(network, list(varied)).system
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST))
+    try:
+        return _Assembly(network, list(varied)).system
+    finally:
+        sys.setrecursionlimit(before)
 
 
 class _Assembly:

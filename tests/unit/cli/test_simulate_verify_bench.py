@@ -51,6 +51,8 @@ def test_simulate_writes_csv(app, model, tmp_path):
         (("--until", 1, "--set", "k"), "the = is missing"),
         (("--until", 1, "--set", "k=fast"), "expected name=number"),
         (("--until", 1, "--set", "kk=1"), 'unknown parameter "kk"'),
+        (("--until", 1, "--set", "k=1", "--set", "k=2"), "--set gives k more than once"),
+        (("--until", 1, "--csv", "nowhere/at/all.csv"), "there is no folder"),
         (("--until", -1), "must be a finite time after the start"),
     ],
 )
@@ -72,6 +74,27 @@ def test_verify_prints_the_report_and_its_verdict(app, model):
     assert result.exit_code == 0
     assert "passed" in result.stdout
     assert run(app, "verify", model, "--until", 5, "--balance", "A + 2*B").exit_code == 1
+
+
+def test_simulate_prints_each_column_once(app, model):
+    result = run(app, "simulate", model, "--until", 1, "--points", 2, "--observe", "k", "--observe", "k",
+                 "--observe", "time")  # fmt: skip
+    assert result.stdout.split()[:2] == ["time", "k"]
+    assert len(result.stdout.split()) == 6
+
+
+def test_bench_without_a_model_prints_the_bars(app, tmp_path):
+    place = tmp_path / "bars.csv"
+    shared = tmp_path / "empty"
+    shared.mkdir()
+    result = run(app, "bench", "--only", "bit", "--shared", shared)
+    assert 'did you mean "bits"' in str(result.exception)
+    result = CliRunner(env={"COLUMNS": "200", "SEEDBED_SHARED": str(tmp_path / "nowhere")}).invoke(
+        app, ["bench", "--only", "references", "--csv", str(place)]
+    )
+    assert result.exit_code == 0, result.exception
+    assert "Bars of the engine" in result.stdout
+    assert place.read_text().count("not run: no design folder") == 4
 
 
 def test_bench_prints_ratios_with_errors(app, model):

@@ -44,3 +44,11 @@ def test_the_dense_plan_stores_every_entry():
     plan = linear_algebra.plan_dense(5)
     assert plan.n_entries == 25
     assert plan.order == (0, 1, 2, 3, 4)
+
+
+def test_a_sum_of_many_terms_is_read_and_differentiated():
+    terms = " + ".join(f"k{i}*A" for i in range(700))
+    values = " ".join(f"k{i} = 0.001;" for i in range(700))
+    network = engine.read_model(f"model many; S := {terms}; A' = -S; A = 1; {values} end")
+    found = engine.compile_model(network, observables=("A",)).start(relative_tolerance=1e-8).advance(until=1.0)
+    assert found[0, 0] == pytest.approx(np.exp(-0.7), rel=1e-6)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from numpy.typing import NDArray
 
 from seedbed import engine
 from seedbed.engine.expression import Graph
 from seedbed.engine.system import assemble
 from seedbed.errors import UnsupportedModelError
+from seedbed.study.benchmark.problems import Array, Problem
 
-if TYPE_CHECKING:
-    from seedbed.study.benchmark import Problem
-
-Array = NDArray[np.float64]
 #: expressions of DiffSL by operation
 FORMS = {
     "add": "({0}) + ({1})", "sub": "({0}) - ({1})", "mul": "({0}) * ({1})", "neg": "0.0 - ({0})",

@@ -1,0 +1,1 @@
+"""Compare the engine with other solvers and with its bars; see ``benchmarks/README.md``."""
