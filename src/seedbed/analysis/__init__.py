@@ -12,7 +12,12 @@ from seedbed.analysis.competing import cumulative_incidence, incidence_curves
 from seedbed.analysis.cox import hazard_ratio, proportional_hazards
 from seedbed.analysis.gray import gray_test
 from seedbed.analysis.hazard_tests import logrank, max_combo, one_sample_logrank
-from seedbed.analysis.interaction import Square, excess_of_survival, excess_over_independent_action
+from seedbed.analysis.interaction import (
+    Square,
+    excess_of_means,
+    excess_of_survival,
+    excess_over_independent_action,
+)
 from seedbed.analysis.paired import PairedDifference, mean_difference
 from seedbed.analysis.proportion import binomial, bootstrap, rate_difference
 from seedbed.analysis.results import Estimate, TestResult
@@ -40,6 +45,7 @@ __all__ = [
     "conditional_power",
     "cumulative_incidence",
     "efficacy_boundary",
+    "excess_of_means",
     "excess_of_survival",
     "excess_over_independent_action",
     "gray_test",

@@ -46,9 +46,7 @@ class Excess:
     over_better_single: Estimate
 
 
-def excess_over_independent_action(
-    table: pd.DataFrame, *, value: str, square: Square, level: float = LEVEL
-) -> Excess:
+def excess_over_independent_action(table: pd.DataFrame, *, value: str, square: Square, level: float = LEVEL) -> Excess:
     """Return the excess of the combination over independent action, and two other scales.
 
     Parameters
@@ -78,6 +76,11 @@ def excess_of_survival(
 ) -> Excess:
     """Return the excesses from four independent estimates (neither, first, second, both) and their errors."""
     return _excess(np.asarray(success, float), np.diag(np.asarray(standard_error, float) ** 2), n, square, level)
+
+
+def excess_of_means(means: ArrayLike, covariance: ArrayLike, *, square: Square, n: int, level: float = LEVEL) -> Excess:
+    """Return the excesses from the success in (neither, first, second, both) and the covariance of its error."""
+    return _excess(np.asarray(means, float), np.asarray(covariance, float), n, square, level)
 
 
 def _four_arms(table: pd.DataFrame, value: str, square: Square) -> Floats:

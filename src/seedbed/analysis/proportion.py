@@ -1,4 +1,4 @@
-"""Rates: exact binomial intervals, differences of independent and of paired rates, bootstrap."""
+"""Rates: exact and score intervals, differences of independent and of paired rates, bootstrap."""
 
 from __future__ import annotations
 
@@ -66,13 +66,49 @@ def rate_difference(one: tuple[int, int], other: tuple[int, int], *, level: floa
     return Estimate(value, float(lower), float(upper), float(error), one[1] + other[1], level)
 
 
-def _wilson(successes: int, n: int, z: float) -> tuple[float, float, float]:
+def _wilson(successes: float, n: float, z: float) -> tuple[float, float, float]:
     if n <= 0 or not 0 <= successes <= n:
         raise TableError(f"a rate needs 0 <= events <= n and n > 0; got {successes} of {n}")
     rate = successes / n
     center = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     return rate, float(max(0.0, center - half)), float(min(1.0, center + half))
+
+
+def score_interval(rate: float, n: float, *, level: float = LEVEL) -> tuple[float, float]:
+    """Return the score interval of a rate (Wilson 1927); `n` may be an effective number.
+
+    Examples
+    --------
+    >>> lower, upper = score_interval(0.0, 60)
+    >>> lower, round(upper, 4)
+    (0.0, 0.0602)
+    """
+    return _wilson(rate * n, n, normal_quantile(level))[1:]
+
+
+def paired_difference(values: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """Return the difference of two rates in the same subjects with the interval of Bonett and Price (2012).
+
+    Parameters
+    ----------
+    values : (n,) 1, 0 or -1: what each subject's outcome differs by
+
+    Examples
+    --------
+    >>> found = paired_difference([0.0] * 60)
+    >>> found.value, round(found.lower, 4), round(found.upper, 4)
+    (0.0, -0.0447, 0.0447)
+    """
+    values = np.asarray(values, dtype=float)
+    n = values.size
+    if n == 0 or not np.isin(values, (-1.0, 0.0, 1.0)).all():
+        raise TableError("a paired difference of rates needs subjects whose values are -1, 0 or 1")
+    more, fewer = (float((values == sign).sum() + 1) / (n + 2) for sign in (1.0, -1.0))
+    center, half = more - fewer, normal_quantile(level) * np.sqrt((more + fewer - (more - fewer) ** 2) / (n + 2))
+    error = float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    value, lower, upper = float(values.mean()), float(max(center - half, -1.0)), float(min(center + half, 1.0))
+    return Estimate(value, lower, upper, error, n, level)
 
 
 def bootstrap(
@@ -100,9 +136,7 @@ def bootstrap(
     if len(values) == 0:
         raise TableError("a bootstrap needs at least one subject")
     generator = np.random.Generator(np.random.Philox(seed))
-    draws = np.array([
-        statistic(values[generator.integers(0, len(values), len(values))]) for _ in range(n_resamples)
-    ])
+    draws = np.array([statistic(values[generator.integers(0, len(values), len(values))]) for _ in range(n_resamples)])
     tail = (1 - level) / 2
     lower, upper = np.nanquantile(draws, [tail, 1 - tail])
     value = float(statistic(values))

@@ -100,7 +100,10 @@ def components(table: pd.DataFrame) -> VarianceComponents:
 
 
 def _nested(groups: Sequence[NDArray[np.float64]]) -> VarianceComponents:
-    """Analysis of variance of patients nested in parameter sets; sets weigh equally."""
+    """Analysis of variance of patients nested in parameter sets; patients weigh equally.
+
+    Sets of one stratum differ in size by chance alone, so a set with one patient is not worth one with twenty.
+    """
     sizes = np.array([group.size for group in groups])
     means = np.array([group.mean() for group in groups])
     n, n_sets = int(sizes.sum()), len(groups)
@@ -109,11 +112,13 @@ def _nested(groups: Sequence[NDArray[np.float64]]) -> VarianceComponents:
         values = np.concatenate(groups)
         spread = float(values.std(ddof=1)) if n > 1 else float("nan")
         return VarianceComponents(float(values.mean()), spread, None, spread / np.sqrt(n), n, n_sets)
+    center = float(sizes @ means / n)
     within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom
-    error = within * np.mean(1.0 / sizes)
-    parameter = max(0.0, float(means.var(ddof=1)) - error)
-    spreads = (float(np.sqrt(within)), float(np.sqrt(parameter)), float(np.sqrt(error / n_sets)))
-    return VarianceComponents(float(means.mean()), *spreads, n, n_sets)
+    between = float(sizes @ (means - center) ** 2) / (n_sets - 1)
+    typical_size = (n - float(sizes @ sizes) / n) / (n_sets - 1)
+    parameter = max(0.0, between - within) / typical_size
+    spreads = (float(np.sqrt(within)), float(np.sqrt(parameter)), float(np.sqrt(within / n)))
+    return VarianceComponents(center, *spreads, n, n_sets)
 
 
 def _crossed(values: NDArray[np.float64]) -> VarianceComponents:

@@ -189,6 +189,22 @@ def test_variance_components_nested_and_crossed():
     assert table["parameter_sd"].isna().all()
 
 
+def test_components_of_uneven_small_sets_are_unbiased_and_weigh_patients_equally():
+    """Henderson's analysis of variance; means of sets weighted equally scatter twice as much here."""
+    generator = np.random.default_rng(5)
+    found = []
+    for _ in range(300):
+        sets = generator.integers(0, 30, 120)
+        value = generator.normal(0, 0.3, 30)[sets] + generator.normal(0, 1.0, 120)
+        table = pd.DataFrame({"subject": np.arange(120), "parameter_set": sets, "value": value})
+        parts = uncertainty.components(table)
+        assert parts.estimate == pytest.approx(value.mean())
+        found.append((parts.parameter_sd**2, parts.between_patient_sd**2))
+    variances = np.mean(found, axis=0)
+    assert variances[0] == pytest.approx(0.09, abs=0.035)  # cut at zero, hence a little above
+    assert variances[1] == pytest.approx(1.0, abs=0.03)
+
+
 def test_paired_components_remove_what_arms_share():
     generator = np.random.default_rng(8)
     n = 500
