@@ -1,6 +1,6 @@
 """Ask which mechanism makes a difference between arms (the command: `seedbed attribute wei_2022_tp53`)."""
 
-import seedbed
+from seedbed import attribute
 
-answer = seedbed.attribute("wei_2022_tp53", subjects=40, until_days=100, prior_sets=2)
-print(answer.shares[["outcome", "kind", "estimate", "lower", "upper"]].round(3).to_string())
+answer = attribute("wei_2022_tp53", subjects=40, until_days=100, parameter_sets=4)
+print(answer.shares[["outcome", "world", "part", "estimate", "lower", "upper"]].round(3).to_string())

@@ -12,8 +12,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "run": "seedbed.api",
+    "sweep": "seedbed.study.sweep",
+    "first_line": "seedbed.study.first_line",
     "select": "seedbed.study.select",
     "sensitivity": "seedbed.study.sensitivity",
+    "attribute": "seedbed.study.attribution",
+    "design": "seedbed.study.design",
     "forecast": "seedbed.study.forecast",
 }
 __all__ = ["__version__", *_HOMES]

@@ -50,6 +50,7 @@ def attribute(
             structures=tuple(structure or ()),
             until_days=until,
             workers=workers,
+            where="processes",
             progress=progress,
         )
     found.write(folder)

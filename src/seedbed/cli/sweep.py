@@ -42,7 +42,8 @@ def sweep(
     console = Console()
     began = time.monotonic()
     with named_bars(console) as progress:
-        found = study(plan, folder=folder, workers=workers, progress=progress, subjects=subjects, seed=seed)
+        options = {"subjects": subjects, "seed": seed, "workers": workers, "where": "processes"}
+        found = study(plan, folder=folder, progress=progress, **options)
     found.write(folder)
     page = report.write(found, folder, language)
     console.print(report.terminal(found, language))

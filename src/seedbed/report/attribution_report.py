@@ -26,7 +26,15 @@ from seedbed.report.blocks import (
     Tone,
 )
 from seedbed.report.catalogue import Catalogue
-from seedbed.report.study_words import between, in_language, shown, world_name
+from seedbed.report.study_words import (
+    between,
+    ensemble_fact,
+    in_language,
+    informed_sentence,
+    shown,
+    uncertainties,
+    world_name,
+)
 from seedbed.study.attribution import Attribution
 from seedbed.study.outcomes import Outcome
 
@@ -84,6 +92,7 @@ def head(setting: Setting) -> Head:
         (t("attribution.fact.arms"), t.count(facts["simulated_arms"])),
         (t("head.follow_up"), t("head.days", days=t.count(facts["until_days"]))),
         (t("head.seed"), str(facts["seed"])),
+        *ensemble_fact(t, facts),
         (t("head.version"), str(facts["seedbed_version"])),
     )
     notices = [Notice(t("page.purpose"), "", "quiet")]
@@ -116,12 +125,23 @@ def asked(setting: Setting) -> Section:
             Paragraph(t("attribution.method")),
             _overview(setting),
             Bullets(items),
+            Paragraph(_informed(setting), "strong"),
             Table(
                 (t("attribution.part"), t("attribution.means")), rows, t("attribution.mechanisms"),
                 n_text=2, layout="prose",
             ),
         ),
     )  # fmt: skip
+
+
+def _informed(setting: Setting) -> str:
+    """Say of which outcomes the data moved the difference or one of its parts from the prior's answer."""
+    table = setting.found.shares[setting.found.shares["world"] == setting.main]
+    moved = {
+        in_language(outcome.title, setting.t): bool(table.loc[table["outcome"] == name, "informed"].any())
+        for name, outcome in setting.found.outcomes.items()
+    }
+    return informed_sentence(setting.t, setting.main, moved)
 
 
 def _overview(setting: Setting) -> Figure:
@@ -261,11 +281,21 @@ def limits(setting: Setting) -> Section:
     t, found = setting.t, setting.found
     items = (
         *(t(f"attribution.limit.{number}") for number in range(1, 5)),
+        *(
+            t("study.structure", name=world_name(t, world), describes=in_language(world.describes, t))
+            for world in found.worlds
+            if world.describes is not None
+        ),
         *(str(note) for note in found.question.mechanisms.notes if t.language == "en"),
     )
-    facts = ((t("attribution.fact.sets"), t.count(found.facts["prior_sets"])),)
+    facts = ((t("attribution.fact.sets"), t.count(found.facts["parameter_sets"])),)
+    totals = [
+        (in_language(outcome.title, t), outcome, setting.row(name, "total")) for name, outcome in found.outcomes.items()
+    ]
     command = "seedbed attribute {protocol} --subjects {subjects} --seed {seed}".format(**found.facts)
-    return Section("limits", t("attribution.limits"), (Bullets(items), Facts(facts), Code(command)))
+    return Section(
+        "limits", t("attribution.limits"), (uncertainties(t, totals), Bullets(items), Facts(facts), Code(command))
+    )
 
 
 def terminal(found: Attribution, language: str = "en") -> TerminalTable:

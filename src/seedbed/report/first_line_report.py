@@ -12,9 +12,11 @@ from rich.table import Table as TerminalTable
 from seedbed.report import catalogue, page, sweep_charts
 from seedbed.report.blocks import Block, Bullets, Code, Facts, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
-from seedbed.report.study_words import in_language, world_name
+from seedbed.report.study_words import ensemble_fact, in_language, informed_sentence, uncertainties, world_name
 from seedbed.report.wording import signed
+from seedbed.sources import Words
 from seedbed.study.first_line import MONTH, STRATEGIES, FirstLine
+from seedbed.study.outcomes import Outcome
 
 QUANTITIES = ("alive", "not_failed", "months_alive", "mrd_negative", "reached", "crs_3", "icans_3")
 
@@ -37,6 +39,7 @@ def head(found: FirstLine, t: Catalogue) -> Head:
         (t("first_line.fact.horizon"), t("head.days", days=t.count(facts["horizon_days"]))),
         (t("first_line.fact.lead"), t("head.days", days=t.count(plan.diagnosis_to_enrollment.days))),
         (t("head.seed"), str(facts["seed"])),
+        *ensemble_fact(t, facts),
         (t("head.version"), str(facts["seedbed_version"])),
     )
     notices = [Notice(t("page.purpose"), "", "quiet")]
@@ -95,14 +98,26 @@ def answer(found: FirstLine, t: Catalogue) -> Section:
             cells = [value(t, quantity, row(found, world.id, quantity, name)) for name in STRATEGIES]
             cells.append(value(t, quantity, row(found, world.id, quantity, "difference"), difference=True))
             rows.append((t(f"first_line.quantity.{quantity}", years=t.plain(years, 2)), *cells))
-    informed = t("sweep.not_informed_at_all") if first != "posterior" else t("first_line.compare_prior")
+    names = {quantity: t(f"first_line.quantity.{quantity}", years=t.plain(years, 2)) for quantity in QUANTITIES}
+    differences = [
+        (name, _measure(quantity), row(found, first, quantity, "difference")) for quantity, name in names.items()
+    ]
+    moved = {name: bool(item["informed"]) for name, _, item in differences}
+    informed = informed_sentence(t, first, moved)
     blocks: tuple[Block, ...] = (
         Paragraph(t("first_line.method")),
         Paragraph(said, "strong"),
         Paragraph(informed, "strong"),
         Table(header, tuple(rows), t("first_line.table")),
+        uncertainties(t, differences),
     )
     return Section("answer", t("sweep.answer"), blocks)
+
+
+def _measure(quantity: str) -> Outcome:
+    """Return how a quantity is shown: a share of patients, or months."""
+    unit, blank = ("month" if quantity == "months_alive" else "1"), Words(en="", zh="")
+    return Outcome(title=blank, describes=blank, better="more", unit=unit, kind="number", column=quantity)
 
 
 def curves(found: FirstLine, t: Catalogue) -> Section:
@@ -121,10 +136,10 @@ def curves(found: FirstLine, t: Catalogue) -> Section:
 def second_chance(found: FirstLine, t: Catalogue) -> Section:
     """Return what becomes of those who keep the therapy for relapse."""
     worlds = {world.id: world_name(t, world) for world in found.study.worlds}
-    wide = found.flow.pivot(index="step", columns="world", values="share")
+    wide = found.flow.pivot(index="step", columns="world", values=["share", "lower", "upper"])
     steps = list(dict.fromkeys(found.flow["step"]))
     rows = tuple(
-        (t(f"first_line.step.{step}"), *(t.percent(wide.loc[step, world]) for world in worlds)) for step in steps
+        (t(f"first_line.step.{step}"), *(_share(t, wide.loc[step], world) for world in worlds)) for step in steps
     )
     table = Table((t("first_line.step"), *worlds.values()), rows)
     return Section(
@@ -132,14 +147,19 @@ def second_chance(found: FirstLine, t: Catalogue) -> Section:
     )
 
 
+def _share(t: Catalogue, row: pd.Series, world: str) -> str:
+    """Return a share of the flow with its interval."""
+    ends = (t.number(100 * row[key, world], 0) for key in ("lower", "upper"))
+    return t("study.value_interval", value=t.percent(row["share", world]), interval=t.interval(*ends))
+
+
 def limits(found: FirstLine, t: Catalogue) -> Section:
     """Return how it was computed, what it cannot say, and how to repeat it."""
     items = tuple(t(f"first_line.limit.{number}") for number in range(1, 5))
     lead = found.study.plan.diagnosis_to_enrollment
+    command = "seedbed sweep {plan} --subjects {subjects} --seed {seed}".format(**found.facts)
     facts = ((t("first_line.fact.lead"), t("first_line.months", months=t.number(lead.days / MONTH))),)
-    return Section(
-        "limits", t("sweep.limits"), (Bullets(items), Facts(facts), Code(f"seedbed sweep {found.study.plan.id}"))
-    )
+    return Section("limits", t("sweep.limits"), (Bullets(items), Facts(facts), Code(command)))
 
 
 def terminal(found: FirstLine, language: str = "en") -> TerminalTable:

@@ -14,6 +14,7 @@ from seedbed.report import catalogue, page, selection_charts
 from seedbed.report.blocks import Block, Facts, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.selection_charts import covariate_name
+from seedbed.report.study_words import ensemble_fact
 from seedbed.report.wording import points, signed, words
 from seedbed.study.select import Selection
 from seedbed.study.select.pairs import HARMS, OUTCOMES, UNIT
@@ -36,6 +37,7 @@ def head(result: Selection, t: Catalogue) -> Head:
         (t("select.fact.population"), str(plan.population or "–")),
         (t("head.subjects"), t.count(result.facts["subjects"])),
         (t("head.seed"), str(plan.seed)),
+        *ensemble_fact(t, result.facts),
         (t("head.version"), result.facts["seedbed_version"]),
     )
     notices = [Notice(t("page.purpose"), "", "quiet")]
@@ -64,6 +66,13 @@ def months(result: Selection) -> int:
 def value(t: Catalogue, outcome: str, number: float | None) -> str:
     """Return a level of an outcome in words."""
     return t.number(number, 1) if outcome in UNIT else t.percent(number, 1)
+
+
+def width(t: Catalogue, outcome: str, number: float | None) -> str:
+    """Return a standard deviation or error of a difference in words."""
+    if number is None or pd.isna(number):
+        return t("format.missing")
+    return t.number(number, 1) if outcome in UNIT else t("format.points", value=t.number(100 * number, 1))
 
 
 def change(t: Catalogue, outcome: str, number: float) -> str:
@@ -127,9 +136,7 @@ def answer(result: Selection, t: Catalogue) -> Iterator[Block]:
             value(t, row["outcome"], row["control"]),
             change(t, row["outcome"], row["difference"]),
             change_interval(t, row),
-            value(t, row["outcome"], row["between_patient_sd"]),
-            value(t, row["outcome"], row["parameter_sd"]),
-            value(t, row["outcome"], row["monte_carlo_se"]),
+            *(width(t, row["outcome"], row[name]) for name in ("between_patient_sd", "parameter_sd", "monte_carlo_se")),
         )
         for _, row in result.tables["overall"].iterrows()
     )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
+from seedbed.report.blocks import Table
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.wording import signed as with_sign
 from seedbed.sources import Words
 from seedbed.study.outcomes import Outcome
 from seedbed.study.worlds import World
+
+SOURCES = ("between_patient", "parameter", "monte_carlo")
 
 
 def in_language(text: Words, t: Catalogue) -> str:
@@ -30,6 +36,51 @@ def between(t: Catalogue, outcome: Outcome, lower: float, upper: float) -> str:
     """Return an interval of an outcome without units."""
     factor, digits = (100.0, 1) if outcome.is_share else (1.0, 2 if outcome.unit == "log10" else 1)
     return t.interval(t.number(factor * lower, digits), t.number(factor * upper, digits))
+
+
+def width(t: Catalogue, outcome: Outcome, value: float) -> str:
+    """Return a standard deviation or error of an outcome: shares in percentage points."""
+    if value is None or not math.isfinite(value):
+        return t("format.missing")
+    digits = 2 if outcome.unit == "log10" else 1
+    return t("format.points", value=t.number(100.0 * value, 1)) if outcome.is_share else t.number(value, digits)
+
+
+def ensemble_fact(t: Catalogue, facts: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Return the calibrated ensemble of a study as a fact of its head, or nothing."""
+    return ((t("study.ensemble"), str(facts["ensemble"])),) if facts["ensemble"] else ()
+
+
+def informed_sentence(t: Catalogue, best: str, moved: Mapping[str, bool]) -> str:
+    """Say of which answers the data moved the prior, and which are not informed by the data.
+
+    Parameters
+    ----------
+    best : knowledge of the world that is shown first
+    moved : name of an answer -> whether the data moved it
+    """
+    if best != "posterior":
+        return t("study.not_informed_at_all")
+    names = {flag: t("format.comma").join(name for name, is_so in moved.items() if is_so == flag) for flag in (1, 0)}
+    if not names[1]:
+        return t("study.not_informed")
+    return t("study.informed", moved=names[1], still=names[0]) if names[0] else t("study.all_informed", moved=names[1])
+
+
+def uncertainties(t: Catalogue, rows: Iterable[tuple[str, Outcome, pd.Series]]) -> Table:
+    """Return the three uncertainties of differences, apart: between patients, from parameters, Monte Carlo.
+
+    Parameters
+    ----------
+    rows : name, outcome, and ``estimate``, ``between_patient_sd``, ``parameter_sd``, ``monte_carlo_se``
+    """
+    header = (t("sweep.outcome"), t("sweep.difference"), *(t(f"spread.{name}") for name in SOURCES))
+    columns = ("between_patient_sd", "parameter_sd", "monte_carlo_se")
+    made = tuple(
+        (name, shown(t, outcome, row["estimate"], signed=True), *(width(t, outcome, row[key]) for key in columns))
+        for name, outcome, row in rows
+    )
+    return Table(header, made, t("study.uncertainties"), t("study.uncertainties_note"))
 
 
 def world_name(t: Catalogue, world: World) -> str:

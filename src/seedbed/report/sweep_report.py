@@ -13,7 +13,15 @@ from rich.table import Table as TerminalTable
 from seedbed.report import catalogue, page, sweep_charts
 from seedbed.report.blocks import Block, Bullets, Cell, Code, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
-from seedbed.report.study_words import between, in_language, shown, world_name
+from seedbed.report.study_words import (
+    between,
+    ensemble_fact,
+    in_language,
+    informed_sentence,
+    shown,
+    uncertainties,
+    world_name,
+)
 from seedbed.study.outcomes import Outcome
 from seedbed.study.sweep import Plan, Sweep
 
@@ -93,6 +101,7 @@ def head(setting: Setting) -> Head:
         (t("head.subjects"), t.count(facts["subjects"])),
         (t("head.follow_up"), t("head.days", days=t.count(facts["until_days"]))),
         (t("head.seed"), str(facts["seed"])),
+        *ensemble_fact(t, facts),
         (t("head.version"), str(facts["seedbed_version"])),
     )
     notices = [Notice(t("page.purpose"), "", "quiet")]
@@ -160,19 +169,13 @@ def _compared_sentence(setting: Setting) -> str:
 
 
 def _informed_sentence(setting: Setting) -> str:
-    """Say whether the data moved the answer, outcome by outcome."""
-    t, table = setting.t, setting.found.comparison
-    if setting.main != "posterior":
-        return t("sweep.not_informed_at_all")
-    if table.empty:
-        return t("sweep.no_comparison")
-    rows = table[table["world"] == "posterior"]
-    names = {
-        flag: [setting.title(name) for name in rows.loc[rows["informed"] == flag, "outcome"]] for flag in (True, False)
+    """Say whether the data moved the answer: that of the two options compared, else of any difference."""
+    table = setting.found.comparison if len(setting.found.comparison) else setting.found.differences
+    rows = table[table["world"] == setting.main]
+    moved = {
+        setting.title(name): bool(rows.loc[rows["outcome"] == name, "informed"].any()) for name in setting.outcomes
     }
-    moved = t("format.comma").join(names[True]) or t("sweep.none")
-    still = t("format.comma").join(names[False]) or t("sweep.none")
-    return t("sweep.informed", moved=moved, still=still)
+    return informed_sentence(setting.t, setting.main, moved)
 
 
 def response(setting: Setting) -> Section:
@@ -199,7 +202,7 @@ def _response_figure(setting: Setting, name: str, outcome: Outcome, single: str 
     said = in_language(outcome.describes, t)
     if single is None:
         chart = sweep_charts.levels(
-            points, t, worlds=setting.worlds, unit=outcome.unit, label=setting.title(name), description=said
+            points, t, worlds=setting.worlds, unit=outcome.unit, label=_measure(setting, name), description=said
         )
     else:
         value = {option: values[single] for option, values in setting.found.study.options.items()}
@@ -213,7 +216,7 @@ def _response_figure(setting: Setting, name: str, outcome: Outcome, single: str 
             worlds=setting.worlds,
             axis=axis,
             unit=outcome.unit,
-            label=setting.title(name),
+            label=_measure(setting, name),
             description=said,
         )
     return Figure(setting.title(name), chart, said, _response_table(setting, name, outcome))
@@ -241,7 +244,7 @@ def _surface_figures(setting: Setting, name: str, outcome: Outcome) -> Iterator[
             worlds=first,
             axis=in_language(content.title, t),
             unit=outcome.unit,
-            label=setting.title(name),
+            label=_measure(setting, name),
             description=title,
         )
         yield Figure(title, chart, t("sweep.along_note"))
@@ -278,7 +281,7 @@ def pareto(setting: Setting) -> Section:
         wide = wide.assign(**{key: rows["estimate"], f"{key}_lower": rows["lower"], f"{key}_upper": rows["upper"]})
     undominated = list(wide.loc[wide["on_front"], "option_name"])
     said = t("sweep.front_said", options=t("format.comma").join(undominated))
-    titles = (setting.title(plan.benefit), setting.title(plan.harm))
+    titles = (_measure(setting, plan.benefit), _measure(setting, plan.harm))
     shares = (setting.outcomes[plan.benefit].is_share, setting.outcomes[plan.harm].is_share)
     chart = sweep_charts.pareto(wide, t, titles=titles, shares=shares, description=said)
     rows = tuple(
@@ -338,23 +341,36 @@ def compared(setting: Setting) -> Section:
             rows.append((setting.title(name), *cells))
     header = (t("sweep.outcome"), t("sweep.difference"), t("sweep.probability_better"), t("sweep.informed_header"))
     figure = Figure(t("sweep.compared"), chart, said, Table(header, tuple(rows)), t("sweep.compared_note"))
-    return Section("compared", t("sweep.compared"), (figure,))
+    main = [(setting.title(name), outcome, by.loc[(setting.main, name)]) for name, outcome in setting.outcomes.items()]
+    return Section("compared", t("sweep.compared"), (figure, uncertainties(t, main)))
 
 
 def _axis_titles(setting: Setting) -> dict[str, str]:
     t = setting.t
     return {
-        name: setting.title(name) if not outcome.is_share else t("sweep.in_points", outcome=setting.title(name))
+        name: t("sweep.in_points", outcome=setting.title(name)) if outcome.is_share else _measure(setting, name)
         for name, outcome in setting.outcomes.items()
     }
 
 
+def _measure(setting: Setting, name: str) -> str:
+    """Return the title of an outcome's axis: with the unit where the title does not hold it."""
+    title = setting.title(name)
+    return setting.t("sweep.in_log10", outcome=title) if setting.outcomes[name].unit == "log10" else title
+
+
 def limits(setting: Setting) -> Section:
     """Return how it was computed, what the rival structures are, and how to repeat it."""
-    t, plan = setting.t, setting.plan
+    t, plan, facts = setting.t, setting.plan, setting.found.facts
+    command = f"seedbed sweep {plan.id} --subjects {facts['subjects']} --seed {facts['seed']}"
     items = [in_language(note, t) for note in plan.notes]
+    items += [
+        t("study.structure", name=world_name(t, world), describes=in_language(world.describes, t))
+        for world in setting.found.study.worlds
+        if world.describes is not None
+    ]
     items += [t(f"sweep.limit.{number}") for number in range(1, 4)]
-    return Section("limits", t("sweep.limits"), (Bullets(tuple(items)), Code(f"seedbed sweep {plan.id}")))
+    return Section("limits", t("sweep.limits"), (Bullets(tuple(items)), Code(command)))
 
 
 def terminal(found: Sweep, language: str = "en") -> TerminalTable:

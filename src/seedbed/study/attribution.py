@@ -19,17 +19,18 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from seedbed import __version__, analysis, library, protocol
+from seedbed import analysis, library, protocol
 from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, Document, load, parse
 from seedbed.errors import ContentError, Problem
 from seedbed.population import Population
 from seedbed.protocol import Protocol
 from seedbed.sources import Words
-from seedbed.study import outcomes, worlds
+from seedbed.study import decision, outcomes, worlds
 from seedbed.study.shapley import Shares, coalitions, shapley
 from seedbed.study.variants import Change, Derived, Variant, derive
 from seedbed.trial import enrollment
+from seedbed.trial.execution import Where
 
 OUTCOMES = ("complete_response", "pfs_2y", "crs_3", "icans_3", "cart_peak")
 SQUARE_OUTCOMES = ("complete_response", "pfs_2y")
@@ -80,9 +81,10 @@ class Attribution:
     ----------
     shares : a row for each world, outcome and part: ``kind`` (total, mechanism, remainder, selection), ``estimate``,
         ``lower``, ``upper``, ``monte_carlo_se``, ``parameter_sd``, ``n``, ``alone`` (the part acting alone) and
-        ``last`` (lost when it alone is switched off)
+        ``last`` (lost when it alone is switched off), ``informed`` (the data moved it from the prior's answer)
     arms : a row for each world, outcome and corner of the square: the mean with its interval
-    square : a row for each world and outcome: observed, expected under independent action, and the excess
+    square : a row for each world and outcome: observed, expected under independent action, and the excess, with what is
+        not known of the parameters in its interval
     """
 
     question: Question
@@ -202,7 +204,8 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
     structures: tuple[str, ...] = (),
     knowledge: tuple[str, ...] | None = None,
     workers: int = 2,
-    prior_sets: int = 25,
+    where: Where = "threads",
+    parameter_sets: int = 25,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _all: None,
 ) -> Attribution:
     """Attribute the difference between ASCT + CAR-T and CAR-T alone to the mechanisms of conditioning and graft.
@@ -216,6 +219,8 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
     until_days : follow-up from enrollment; as short as the outcomes allow by default
     structures : rival structures of ``library/structures`` that the attribution is repeated in
     knowledge : of ``typical``, ``prior``, ``posterior``; the best there is and the prior by default
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
+    parameter_sets : parameter sets that the patients of the prior and of the calibrated ensemble take
     progress : called with (world, subjects done, subjects in all)
 
     Raises
@@ -227,7 +232,7 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
     --------
     ::
 
-        from seedbed.study.attribution import attribute
+        from seedbed import attribute
         found = attribute("wei_2022_tp53", subjects=100)
         found.shares.query("outcome == 'crs_3' and world == 'typical'")
     """
@@ -235,16 +240,18 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
     wanted = outcomes.chosen(outcome_names)
     derived = derive(question.trial, variants_of(question), question.document)
     until = until_days or _follow_up(wanted, question.trial)
-    setup = worlds.Setup(Path(folder), subjects, seed, until, workers, prior_sets)
+    setup = worlds.Setup(Path(folder), subjects, seed, until, workers, where, parameter_sets)
     tables, used = [], worlds.worlds_of(question.trial.model, structures, knowledge)
     for world in used:
         shown = worlds.replace_progress(setup, world, len(derived.protocol.arms), progress)
         endpoints = worlds.simulate_world(shown, derived.protocol, question.who, world)
         tables.append(_world_tables(question, derived, world, wanted, endpoints))
     joined = [pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)]
+    about = worlds.facts_of(used, question.trial.model, subjects, parameter_sets)
+    joined[0] = decision.with_verdict(joined[0], ["outcome", "part"], about["parameter_sets"])
     facts = {
         "protocol": question.trial.id, "subjects": subjects, "seed": seed, "until_days": until,
-        "simulated_arms": len(derived.protocol.arms), "prior_sets": prior_sets, "seedbed_version": __version__,
+        "simulated_arms": len(derived.protocol.arms), **about,
     }  # fmt: skip
     return Attribution(question, tuple(used), wanted, *joined, facts)
 
@@ -268,8 +275,8 @@ def _world_tables(
     member = endpoints.drop_duplicates("subject").set_index("subject")["parameter_set"]
     selected = endpoints[["subject", "arm", "selected"]]
     shares, arms, square = [], [], []
-    for name in wanted:
-        case = _Case(question.mechanisms, derived, table, member, name)
+    for name, outcome in wanted.items():
+        case = _Case(question.mechanisms, derived, table, member, name, "share" if outcome.is_share else "number")
         shares += [{"world": world.id, "outcome": name, **row} for row in case.shares()]
         shares += [{"world": world.id, "outcome": name, **row} for row in case.selection(selected)]
         arms += [{"world": world.id, "outcome": name, **row} for row in case.corners()]
@@ -287,6 +294,7 @@ class _Case:
     table: pd.DataFrame
     member: pd.Series
     outcome: str
+    kind: worlds.Kind
 
     def _difference(self, step: str, subjects: pd.Index, wide: pd.DataFrame) -> np.ndarray:
         both, cart = (self.derived.arm_of[_name(corner, step)] for corner in ("both", "cart"))
@@ -300,7 +308,9 @@ class _Case:
         subjects = wide[list(dict.fromkeys(arms))].dropna().index
         players = tuple(self.mechanisms.mechanisms)
         found = shapley(players, lambda acting: self._difference(_coalition(self.mechanisms, acting), subjects, wide))
-        yield {"kind": "total", "part": "total", **self._estimate(found.total, subjects)}
+        sets = self.member.loc[subjects].to_numpy()
+        kind = "difference of shares" if self.kind == "share" else "number"
+        yield {"kind": "total", "part": "total", **worlds.estimate_mean(found.total, sets, kind)}
         yield from self._mechanism_rows(players, found, subjects)
         before = found.none
         for name in self.mechanisms.remainder:
@@ -344,7 +354,8 @@ class _Case:
         found = analysis.Estimate.from_normal(float(value), error, len(taken[0]))
         yield {
             "kind": "selection", "part": "selection", "estimate": found.value, "lower": found.lower,
-            "upper": found.upper, "monte_carlo_se": error, "parameter_sd": np.nan, "n": found.n,
+            "upper": found.upper, "between_patient_sd": np.nan, "parameter_sd": np.nan, "monte_carlo_se": error,
+            "n": found.n,
         }  # fmt: skip
 
     def corners(self) -> Iterator[dict[str, Any]]:
@@ -353,13 +364,16 @@ class _Case:
             rows = self.table[self.table["arm"] == self.derived.arm_of[corner]].dropna(subset=[self.outcome])
             if len(rows) > 1:
                 sets = self.member.loc[rows["subject"]].to_numpy()
-                yield {"corner": corner, **worlds.estimate_mean(rows[self.outcome].to_numpy(dtype=float), sets)}
+                values = rows[self.outcome].to_numpy(dtype=float)
+                yield {"corner": corner, **worlds.estimate_mean(values, sets, self.kind)}
 
     def square(self) -> Iterator[dict[str, Any]]:
         """Yield what both treatments together do beyond acting independently."""
         names = analysis.Square(*(self.derived.arm_of[corner] for corner in CORNERS))
-        rows = self.table[self.table["arm"].isin(names.names())]
-        found = analysis.excess_over_independent_action(rows, value=self.outcome, square=names)
+        subjects, values = outcomes.cube(self.table, names.names(), self.outcome)
+        parts = decision.spread(values, self.member.loc[subjects].to_numpy())
+        covariance = parts.between + parts.sampling / len(values)
+        found = analysis.excess_of_means(values.mean(axis=0), covariance, square=names, n=len(values))
         for scale in ("over_independent_action", "over_sum", "over_better_single"):
             item = getattr(found, scale)
             yield {

@@ -6,14 +6,17 @@ paired. Where subjects take parameter sets, the spread between sets is told from
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 DRAWS = 4000
 MOVED_SD, NARROWED_TO = 0.5, 0.8
+DOUBT = 1.645
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,42 @@ class Knowledge:
         return self.mean[which] + np.einsum("nij,nj->ni", roots[which], noise)
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How the options' values vary: between parameter sets, and between the patients of one set.
+
+    Attributes
+    ----------
+    means, sizes : (sets, options) mean and (sets,) number of the patients of each set
+    sampling, between : (options, options) covariances within and between sets; the latter is zero with one set
+    """
+
+    means: Floats
+    sizes: Floats
+    sampling: Floats
+    between: Floats
+
+
+def spread(values: ArrayLike, sets: ArrayLike) -> Spread:
+    """Return the covariance of values within sets, pooled, and that between sets less the sampling error, cut at zero.
+
+    Parameters
+    ----------
+    values : (n, options) a number per subject and option
+    sets : (n,) the parameter set of each subject
+    """
+    values, sets = np.asarray(values, dtype=float), np.asarray(sets)
+    names = np.unique(sets)
+    sizes = np.array([(sets == name).sum() for name in names], dtype=float)
+    means = np.array([values[sets == name].mean(axis=0) for name in names])
+    left = values - means[np.searchsorted(names, sets)]
+    sampling = left.T @ left / max(len(values) - len(names), 1)
+    if len(names) == 1:
+        return Spread(means, sizes, sampling, np.zeros_like(sampling))
+    observed = np.cov(means, rowvar=False).reshape(sampling.shape)
+    return Spread(means, sizes, sampling, _psd(observed - sampling * np.mean(1.0 / sizes)))
+
+
 def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
     r"""Return what subjects tell about the options' means under each parameter set (empirical Bayes).
 
@@ -52,18 +91,12 @@ def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
     :math:`\Sigma` is pooled within sets, :math:`T` is the variance between sets less the sampling error, cut at zero.
     With one set :math:`T=0` and only Monte Carlo error is left.
     """
-    values, sets = np.asarray(values, dtype=float), np.asarray(sets)
-    names = np.unique(sets)
-    sizes = np.array([(sets == name).sum() for name in names], dtype=float)
-    means = np.array([values[sets == name].mean(axis=0) for name in names])
-    left = values - means[np.searchsorted(names, sets)]
-    sampling = left.T @ left / max(len(values) - len(names), 1)
-    if len(names) == 1:
+    parts = spread(values, sets)
+    means, sizes, sampling, between = parts.means, parts.sizes, parts.sampling, parts.between
+    if len(means) == 1:
         return Knowledge(means, sampling[None] / sizes[0])
     center = means.mean(axis=0)
-    observed = np.cov(means, rowvar=False).reshape(len(center), len(center))
-    between = _psd(observed - sampling * np.mean(1.0 / sizes))
-    of_center = observed / len(names)
+    of_center = (between + sampling * np.mean(1.0 / sizes)) / len(means)
     posterior_means, covariances = [], []
     for mean, size in zip(means, sizes, strict=True):
         gain = between @ np.linalg.pinv(between + sampling / size, hermitian=True)
@@ -118,15 +151,58 @@ def probability_on_front(values: tuple[Knowledge, Knowledge], signs: tuple[int, 
     return on_front(draws[0], -draws[1]).mean(axis=0)
 
 
-def informed(prior: tuple[float, float], posterior: tuple[float, float]) -> bool:
-    """Tell whether the data moved an answer: its mean by half a prior deviation, or its spread to below 80 %.
+@dataclass(frozen=True)
+class Answer:
+    """An answer under the prior or the posterior: its mean, the spread over parameter sets, and Monte Carlo error."""
+
+    mean: float
+    parameter_sd: float
+    monte_carlo_se: float
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of what is not known of the answer."""
+        return float(np.hypot(self.parameter_sd, self.monte_carlo_se))
+
+
+def informed(prior: Answer, posterior: Answer, n_sets: int) -> bool:
+    r"""Tell whether the data moved an answer: its mean by half a prior deviation, or its spread to below 80 %.
+
+    Either must be so beyond the 5 % error of finitely many sets and patients: the mean of *K* sets has variance
+    :math:`\sigma^2/K` beside its Monte Carlo variance, the log ratio of two spreads about :math:`1/(K-1)`.
 
     Parameters
     ----------
-    prior, posterior : (mean, standard deviation) of the answer
+    n_sets : parameter sets behind each of the two
     """
-    spread = max(prior[1], 1e-12)
-    return abs(posterior[0] - prior[0]) > MOVED_SD * spread or posterior[1] < NARROWED_TO * spread
+    error = np.hypot(prior.parameter_sd, posterior.parameter_sd) / np.sqrt(n_sets)
+    error = float(np.sqrt(error**2 + prior.monte_carlo_se**2 + posterior.monte_carlo_se**2))
+    moved = abs(posterior.mean - prior.mean) - DOUBT * error
+    largest_spread = posterior.spread * float(np.exp(DOUBT / np.sqrt(max(n_sets - 1, 1))))
+    return moved > MOVED_SD * prior.spread or largest_spread < NARROWED_TO * prior.spread
+
+
+def with_verdict(table: pd.DataFrame, keys: Sequence[str], n_sets: int) -> pd.DataFrame:
+    """Return a table of answers with the column ``informed``: whether the data moved the posterior's answer.
+
+    Parameters
+    ----------
+    table : ``world``, the keys, ``estimate``, ``parameter_sd`` and ``monte_carlo_se``
+    keys : columns that name an answer; it is held against that of the world ``prior``
+    n_sets : parameter sets in each world
+    """
+    if table.empty:
+        return table.assign(informed=pd.Series(dtype=bool))
+    numbers = ["estimate", "parameter_sd", "monte_carlo_se"]
+    prior = table.loc[table["world"] == "prior", [*keys, *numbers]]
+    both = table[["world", *keys, *numbers]].merge(prior, on=list(keys), how="left", suffixes=("", "_prior"))
+    flags = []
+    for row in both.to_dict("records"):
+        mine, before = ([np.nan_to_num(row[f"{name}{end}"]) for name in numbers[1:]] for end in ("", "_prior"))
+        known = row["world"] == "posterior" and np.isfinite(row["estimate_prior"])
+        answers = Answer(row["estimate_prior"], *before), Answer(row["estimate"], *mine)
+        flags.append(bool(known and informed(*answers, n_sets)))
+    return table.assign(informed=flags)
 
 
 def _tie(draws: Floats) -> float:

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from seedbed import __version__, library, protocol
+from seedbed import library, protocol
 from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
@@ -27,8 +27,9 @@ from seedbed.lenient import parse_leniently
 from seedbed.population import Population
 from seedbed.protocol import Condition, Protocol
 from seedbed.sources import Source, Words
-from seedbed.study import outcomes, worlds
+from seedbed.study import decision, outcomes, worlds
 from seedbed.trial import enrollment
+from seedbed.trial.execution import Where
 
 Floats = NDArray[np.float64]
 MONTH = 30.4375
@@ -79,7 +80,7 @@ class Plan(Content):
     subjects: Annotated[int, Field(ge=20)] = 300
     seed: Annotated[int, Field(ge=0)] = 1
     horizon_days: Annotated[float, Field(gt=0)]
-    prior_sets: Annotated[int, Field(ge=2)] = 25
+    parameter_sets: Annotated[int, Field(ge=2)] = 25
     diagnosis_to_enrollment: Lead
     first: First
     relapse: Relapse
@@ -111,7 +112,7 @@ class FirstLine:
     ----------
     curves : world, strategy, endpoint (``alive``, ``not_failed``), month from diagnosis, estimate, lower, upper
     summary : world, quantity, strategy (or ``difference``): mean with interval
-    flow : world, step, share: what becomes of the late strategy
+    flow : world, step, share with interval: what becomes of the late strategy
     """
 
     study: Study
@@ -187,6 +188,7 @@ def first_line(
     folder: Path | str | None = None,
     knowledge: tuple[str, ...] | None = None,
     workers: int = 2,
+    where: Where = "threads",
     progress: Callable[[str, int, int], None] = lambda _world, _done, _all: None,
     **changes: Any,
 ) -> FirstLine:
@@ -197,25 +199,37 @@ def first_line(
     name_or_path : plan
     folder : of the study; ``runs/<plan>`` by default
     knowledge : of ``typical``, ``prior``, ``posterior``; the best there is and the prior by default
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
     changes : of the plan, such as ``subjects=50``; None leaves the plan as it is
 
     Raises
     ------
     ContentError
         Every problem of the plan.
+
+    Examples
+    --------
+    ::
+
+        from seedbed import first_line
+        found = first_line("first_line_myeloma", subjects=100)
+        found.summary.query("quantity == 'alive' and world == 'prior'")
     """
     study = read_study(name_or_path, knowledge=knowledge, **changes)
     plan = study.plan
-    where = Path(folder) if folder is not None else Path("runs") / plan.id
+    out = Path(folder) if folder is not None else Path("runs") / plan.id
+    setup = worlds.Setup(out, plan.subjects, plan.seed, plan.horizon_days, workers, where, plan.parameter_sets)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for world in study.worlds:
-        found = [_simulated(study, world, name, where / name, workers, progress) for name in ("first", "relapse")]
+        found = [_simulated(study, world, name, setup, progress) for name in ("first", "relapse")]
         for name, table in _tables(study, *found).items():
             parts[name].append(table.assign(world=world.id))
     tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
+    about = worlds.facts_of(study.worlds, study.first.trial.model, plan.subjects, plan.parameter_sets)
+    tables["summary"] = decision.with_verdict(tables["summary"], ["quantity", "strategy"], about["parameter_sets"])
     facts = {
         "plan": plan.id, "subjects": plan.subjects, "seed": plan.seed, "horizon_days": plan.horizon_days,
-        "prior_sets": plan.prior_sets, "seedbed_version": __version__,
+        **about,
     }  # fmt: skip
     return FirstLine(study, **tables, facts=facts)
 
@@ -224,17 +238,16 @@ def _simulated(
     study: Study,
     world: worlds.World,
     name: str,
-    folder: Path,
-    workers: int,
+    setup: worlds.Setup,
     progress: Callable[[str, int, int], None],
 ) -> pd.DataFrame:
     """Return the endpoints of one stage in a world, with the day of the next therapy and who is eligible."""
     plan, stage = study.plan, getattr(study, name)
-    setup = worlds.Setup(folder, plan.subjects, plan.seed, plan.horizon_days, workers, plan.prior_sets)
+    setup = replace(setup, folder=setup.folder / name)
     named = replace(world, id=f"{world.id} {name}")
     setup = worlds.replace_progress(setup, named, len(stage.trial.arms), progress)
     endpoints = worlds.simulate_world(setup, stage.trial, stage.who, world)
-    run = folder / "worlds" / world.id
+    run = setup.folder / "worlds" / world.id
     events = pd.read_parquet(run / "events.parquet", columns=["subject", "arm", "event", "day"])
     again = events[events["event"] == "next_therapy"].rename(columns={"day": "next_therapy_day"})
     endpoints = endpoints.merge(again.drop(columns="event"), on=["subject", "arm"], how="left")
@@ -271,7 +284,7 @@ def _tables(study: Study, first: pd.DataFrame, relapse: pd.DataFrame) -> dict[st
     sets = early["parameter_set"].to_numpy()
     lead = plan.diagnosis_to_enrollment.days
     return {
-        "curves": pd.DataFrame(_curves(strategies, plan.horizon_days, lead)),
+        "curves": pd.DataFrame(_curves(strategies, sets, plan.horizon_days, lead)),
         "summary": pd.DataFrame(_summary(strategies, (early, standard), sets, plan.horizon_days)),
         "flow": pd.DataFrame(_flow(standard, later, strategies["late"], plan.horizon_days)),
     }
@@ -332,17 +345,16 @@ def late_strategy(standard: pd.DataFrame, later: pd.DataFrame, horizon_days: flo
     return Strategy(*late, given, *(np.where(given, _grade(later, name), 0.0) for name in ("crs", "icans")))
 
 
-def _curves(strategies: Mapping[str, Strategy], horizon: float, lead: float) -> Iterator[dict[str, Any]]:
+def _curves(
+    strategies: Mapping[str, Strategy], sets: NDArray[Any], horizon: float, lead: float
+) -> Iterator[dict[str, Any]]:
     for name, strategy in strategies.items():
         for endpoint, day in (("alive", strategy.death), ("not_failed", strategy.failure)):
             yield {"strategy": name, "endpoint": endpoint, "month": 0.0, "estimate": 1.0, "lower": 1.0, "upper": 1.0}
             for at in np.arange(0.0, horizon + 1.0, STEP_DAYS):
-                share = float((day > at).mean())
-                half = 1.96 * np.sqrt(share * (1 - share) / len(day))
-                yield {
-                    "strategy": name, "endpoint": endpoint, "month": (at + lead) / MONTH, "estimate": share,
-                    "lower": max(share - half, 0.0), "upper": min(share + half, 1.0),
-                }  # fmt: skip
+                found = worlds.estimate_mean((day > at).astype(float), sets, "share")
+                shown = {key: found[key] for key in ("estimate", "lower", "upper")}
+                yield {"strategy": name, "endpoint": endpoint, "month": (at + lead) / MONTH, **shown}
 
 
 def _summary(
@@ -367,10 +379,12 @@ def _quantities(strategies: Mapping[str, Strategy], horizon: float) -> dict[str,
 
 
 def _compared(quantity: str, values: Mapping[str, Floats], sets: NDArray[Any]) -> Iterator[dict[str, Any]]:
+    number = quantity == "months_alive"
+    kind, of_difference = ("number", "number") if number else ("share", "difference of shares")
     for name in STRATEGIES:
-        yield {"quantity": quantity, "strategy": name, **worlds.estimate_mean(values[name], sets)}
+        yield {"quantity": quantity, "strategy": name, **worlds.estimate_mean(values[name], sets, kind)}
     difference = values["early"] - values["late"]
-    yield {"quantity": quantity, "strategy": "difference", **worlds.estimate_mean(difference, sets)}
+    yield {"quantity": quantity, "strategy": "difference", **worlds.estimate_mean(difference, sets, of_difference)}
 
 
 def _flow(standard: pd.DataFrame, later: pd.DataFrame, late: Strategy, horizon: float) -> Iterator[dict[str, Any]]:
@@ -388,4 +402,5 @@ def _flow(standard: pd.DataFrame, later: pd.DataFrame, late: Strategy, horizon: 
         "reached": able & late.reached,
     }
     for step, mask in steps.items():
-        yield {"step": step, "share": float(mask.mean()), "n": int(mask.sum())}
+        found = worlds.estimate_mean(mask.astype(float), standard["parameter_set"].to_numpy(), "share")
+        yield {"step": step, "share": found["estimate"], "lower": found["lower"], "upper": found["upper"]}

@@ -65,6 +65,11 @@ class Outcome(Content):
         return self.unit == "1"
 
     @property
+    def difference(self) -> Literal["number", "difference of shares"]:
+        """What kind of number a paired difference of the outcome is; see `worlds.estimate_mean`."""
+        return "difference of shares" if self.is_share else "number"
+
+    @property
     def sign(self) -> int:
         """1 where more is better, -1 where less is."""
         return 1 if self.better == "more" else -1

@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 from scipy.stats import qmc
 
-from seedbed import __version__, library
+from seedbed import library
 from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
@@ -31,6 +31,7 @@ from seedbed.sources import Words
 from seedbed.study import decision, outcomes, surface, worlds
 from seedbed.study.variants import Change, Derived, Variant, derive
 from seedbed.trial import enrollment
+from seedbed.trial.execution import Where
 
 Value = float | str
 TABLES = ("options", "response", "differences", "best", "surfaces", "comparison")
@@ -120,6 +121,7 @@ class Plan(Content):
     base : a change of the arm that all options share
     design : ``grid``, all combinations, or a Latin hypercube
     benefit, harm : the two outcomes that are weighed
+    parameter_sets : parameter sets that the patients of the prior and of the calibrated ensemble take
     structures : rival structures of ``library/structures`` that the sweep is repeated in
     """
 
@@ -133,7 +135,7 @@ class Plan(Content):
     subjects: Annotated[int, Field(ge=20)] = 200
     seed: Annotated[int, Field(ge=0)] = 1
     follow_up_days: Annotated[float, Field(gt=0)] | None = None
-    prior_sets: Annotated[int, Field(ge=2)] = 25
+    parameter_sets: Annotated[int, Field(ge=2)] = 25
     factors: Annotated[dict[str, Factor], Field(min_length=1)]
     elements: dict[str, Element] = Field(default_factory=dict)
     base: Change = Change()
@@ -180,8 +182,9 @@ class Sweep:
     Attributes
     ----------
     options : option, arm and a column for each factor
-    response : world, option, outcome: mean with interval, Monte Carlo error, spread by parameters
-    differences : world, option, outcome: paired difference to the first option compared with
+    response : world, option, outcome: mean with interval, spread between patients and by parameters, Monte Carlo error
+    differences : world, option, outcome: paired difference to the option compared with, or to the first, and whether
+        the data informed it
     best : world, option, outcome: probability that it is the best option; for ``front`` that it is on the Pareto front
         of benefit and harm, and whether its means are
     surfaces : world, outcome, factor, value: the fitted response along a factor
@@ -328,6 +331,7 @@ def sweep(
     folder: Path | str | None = None,
     knowledge: tuple[str, ...] | None = None,
     workers: int = 2,
+    where: Where = "threads",
     progress: Callable[[str, int, int], None] = lambda _world, _done, _all: None,
     **changes: Any,
 ) -> Sweep:
@@ -338,6 +342,7 @@ def sweep(
     name_or_path : plan
     folder : of the study; ``runs/<plan>`` by default
     knowledge, changes : as in `read_study`
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
     progress : called with (world, subjects done, subjects in all)
 
     Raises
@@ -349,15 +354,15 @@ def sweep(
     --------
     ::
 
-        from seedbed.study.sweep import sweep
+        from seedbed import sweep
         found = sweep("sweep_infusion_day_tp53", subjects=100)
         found.best.query("world == 'prior' and outcome == 'pfs_2y'")
     """
     study = read_study(name_or_path, knowledge=knowledge, **changes)
     plan = study.plan
     until = plan.follow_up_days or float(study.trial.follow_up_days)
-    where = Path(folder) if folder is not None else Path("runs") / plan.id
-    setup = worlds.Setup(where, plan.subjects, plan.seed, until, workers, plan.prior_sets)
+    out = Path(folder) if folder is not None else Path("runs") / plan.id
+    setup = worlds.Setup(out, plan.subjects, plan.seed, until, workers, where, plan.parameter_sets)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES[1:]}
     for world in study.worlds:
         shown = worlds.replace_progress(setup, world, len(study.derived.protocol.arms), progress)
@@ -365,11 +370,12 @@ def sweep(
         for name, table in _world_tables(study, endpoints).items():
             parts[name].append(table.assign(world=world.id))
     tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
-    tables["comparison"] = _with_verdict(tables["comparison"])
+    about = worlds.facts_of(study.worlds, study.trial.model, plan.subjects, plan.parameter_sets)
+    for name, keys in (("comparison", ["outcome"]), ("differences", ["outcome", "option"])):
+        tables[name] = decision.with_verdict(tables[name], keys, about["parameter_sets"])
     facts = {
         "plan": plan.id, "protocol": plan.protocol, "subjects": plan.subjects, "seed": plan.seed, "until_days": until,
-        "simulated_arms": len(study.derived.protocol.arms), "prior_sets": plan.prior_sets,
-        "seedbed_version": __version__,
+        "simulated_arms": len(study.derived.protocol.arms), **about,
     }  # fmt: skip
     return Sweep(study, _options_table(study), **tables, facts=facts)
 
@@ -389,7 +395,8 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
         subjects, values = outcomes.cube(table, arms, name)
         sets = member.loc[subjects].to_numpy()
         known[name] = decision.knowledge(values, sets)
-        response = [_within(outcome, worlds.estimate_mean(values[:, k], sets)) for k in range(len(arms))]
+        kind = "share" if outcome.is_share else "number"
+        response = [_possible(outcome, worlds.estimate_mean(values[:, k], sets, kind)) for k in range(len(arms))]
         rows["response"] += [{"outcome": name, "option": o, **r} for o, r in zip(study.ids, response, strict=True)]
         rows["differences"] += _differences(study, name, values, sets)
         chances = decision.probability_best(known[name], outcome.sign)
@@ -408,18 +415,16 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
     return {**made, "surfaces": pd.concat(surfaces, ignore_index=True)}
 
 
-def _within(outcome: outcomes.Outcome, row: dict[str, float]) -> dict[str, float]:
-    """Return an estimate whose interval stays where a share can be."""
-    if not outcome.is_share:
-        return row
-    return {**row, "lower": max(row["lower"], 0.0), "upper": min(row["upper"], 1.0)}
+def _possible(outcome: outcomes.Outcome, row: dict[str, float]) -> dict[str, float]:
+    """Return an estimate whose interval holds no negative number of days."""
+    return {**row, "lower": max(row["lower"], 0.0)} if outcome.unit == "day" else row
 
 
 def _differences(study: Study, name: str, values: np.ndarray, sets: np.ndarray) -> Iterator[dict[str, Any]]:
     base = study.ids.index(study.option_of(study.plan.compare.against)) if study.plan.compare else 0
     for k, option in enumerate(study.ids):
         if k != base:
-            found = worlds.estimate_mean(values[:, k] - values[:, base], sets)
+            found = worlds.estimate_mean(values[:, k] - values[:, base], sets, study.outcomes[name].difference)
             yield {"outcome": name, "option": option, "against": study.ids[base], **found}
 
 
@@ -442,7 +447,7 @@ def _compared(
         return []
     one, other = (study.option_of(side) for side in (study.plan.compare.option, study.plan.compare.against))
     k, j = study.ids.index(one), study.ids.index(other)
-    found = worlds.estimate_mean(values[:, k] - values[:, j], sets)
+    found = worlds.estimate_mean(values[:, k] - values[:, j], sets, study.outcomes[name].difference)
     better = decision.probability_better(known, k, j, study.outcomes[name].sign)
     return [{"outcome": name, "option": one, "against": other, "probability_better": better, **found}]
 
@@ -455,22 +460,6 @@ def _surface(study: Study, response: list[dict[str, float]]) -> pd.DataFrame:
     if found is None:
         return pd.DataFrame(columns=["factor", "value", "estimate", "lower", "upper"])
     return pd.concat([found.along(name).assign(factor=name) for name in found.numeric], ignore_index=True)
-
-
-def _with_verdict(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with the column ``informed``: whether the data moved the answer from the prior's."""
-    if table.empty:
-        return table
-    by = table.set_index(["world", "outcome"])
-    verdicts = []
-    for row in table.itertuples():
-        prior, mine = by.loc[("prior", row.outcome)] if ("prior", row.outcome) in by.index else None, row
-        if row.world != "posterior" or prior is None:
-            verdicts.append(False)
-            continue
-        pairs = [(item.estimate, float(np.hypot(item.parameter_sd, item.monte_carlo_se))) for item in (prior, mine)]
-        verdicts.append(decision.informed(pairs[0], pairs[1]))
-    return table.assign(informed=verdicts)
 
 
 __all__ = ["Plan", "Study", "Sweep", "read_study", "sweep"]

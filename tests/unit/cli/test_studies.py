@@ -30,7 +30,7 @@ def plan_file(tmp_path_factory):
 
     def write(name, changes):
         data = yaml.safe_load(library.find("plans", name).read_text(encoding="utf-8"))
-        assert set(changes) <= {*data, "follow_up_days", "prior_sets"}
+        assert set(changes) <= {*data, "follow_up_days", "parameter_sets"}
         file = folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(data | changes, allow_unicode=True), encoding="utf-8")
         return file
@@ -75,7 +75,7 @@ def test_sweep_runs_a_plan_of_factors(plan_file, tmp_path):
     factors = yaml.safe_load(library.find("plans", name).read_text(encoding="utf-8"))["factors"]
     changes = {
         "factors": {"day": factors["day"] | {"values": [2, 14]}}, "outcomes": ["cart_peak", "icans_3"],
-        "benefit": "cart_peak", "structures": [], "follow_up_days": 75, "prior_sets": 2,
+        "benefit": "cart_peak", "structures": [], "follow_up_days": 75, "parameter_sets": 2,
     }  # fmt: skip
     output = command("sweep", plan_file(name, changes), "--subjects", 20, "--seed", 3, "--out", tmp_path)
     assert {"sweep.json", "response.parquet", "report.html"} <= written(tmp_path)

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from seedbed import library
 from seedbed.errors import ContentError
+from seedbed.population.parameter_sets import read_sets
 from seedbed.report import catalogue, sweep_report
 from seedbed.study import decision, surface, worlds
 from seedbed.study import sweep as study
@@ -35,7 +37,7 @@ def small(tmp_path_factory):
     )
     file = folder / "mine.yaml"
     file.write_text(text.replace("structures: [no_sink, antigen_free_expansion]", ""), encoding="utf-8")
-    options = {"follow_up_days": 75.0, "subjects": 50, "prior_sets": 5, "workers": 1}
+    options = {"follow_up_days": 75.0, "subjects": 50, "parameter_sets": 5, "workers": 1}
     found = study.sweep(file, folder=folder / "study", knowledge=("prior",), **options)
     found.write(folder / "study")
     return found, folder / "study"
@@ -115,9 +117,82 @@ def test_the_front_holds_what_nothing_dominates():
 
 
 def test_informed_means_moved_or_narrowed():
-    assert not decision.informed((0.1, 0.1), (0.12, 0.095))
-    assert decision.informed((0.1, 0.1), (0.2, 0.1))
-    assert decision.informed((0.1, 0.1), (0.1, 0.05))
+    prior = decision.Answer(0.1, 0.1, 0.01)
+    assert not decision.informed(prior, decision.Answer(0.12, 0.095, 0.01), 100)
+    assert decision.informed(prior, decision.Answer(0.2, 0.1, 0.01), 100)
+    assert decision.informed(prior, decision.Answer(0.1, 0.05, 0.01), 100)
+    never = decision.Answer(0.0, 0.0, 0.0)  # an event that nobody had under either
+    assert not decision.informed(never, never, 25)
+
+
+def test_chance_alone_hardly_ever_informs_and_data_mostly_do():
+    generator, n_sets = np.random.default_rng(4), 25
+
+    def share_informed(mean, sd):
+        found = []
+        for _ in range(400):
+            sets = [generator.normal(*law, n_sets) for law in ((0.0, 1.0), (mean, sd))]
+            answers = [decision.Answer(one.mean(), one.std(ddof=1), 0.05) for one in sets]
+            found.append(decision.informed(*answers, n_sets))
+        return np.mean(found)
+
+    assert share_informed(0.0, 1.0) < 0.03
+    assert share_informed(0.0, 0.4) > 0.85
+    assert share_informed(1.5, 1.0) > 0.85
+
+
+def test_a_verdict_holds_the_posterior_against_the_prior_of_the_same_answer():
+    rows = [
+        ("posterior", "a", 0.9),
+        ("posterior", "b", 0.1),
+        ("prior", "a", 0.1),
+        ("prior", "b", 0.1),
+        ("rival", "a", 0.9),
+    ]
+    table = pd.DataFrame(rows, columns=["world", "outcome", "estimate"]).assign(parameter_sd=0.1, monte_carlo_se=0.01)
+    assert list(decision.with_verdict(table, ["outcome"], 25)["informed"]) == [True, False, False, False, False]
+    alone = table[table["world"] != "prior"]
+    assert not decision.with_verdict(alone, ["outcome"], 25)["informed"].any()
+
+
+def test_a_rare_event_has_an_interval_with_width():
+    none = np.zeros(60)
+    share = worlds.estimate_mean(none, none, "share")
+    assert (share["estimate"], share["lower"]) == (0.0, 0.0)
+    assert share["upper"] == pytest.approx(0.0602, abs=1e-4)  # Wilson
+    difference = worlds.estimate_mean(none, none, "difference of shares")
+    assert difference["lower"] == pytest.approx(-difference["upper"])
+    assert difference["upper"] == pytest.approx(0.0447, abs=1e-4)  # Bonett and Price
+
+
+def test_parameters_widen_the_interval_of_a_share():
+    sets = np.repeat(np.arange(20), 50)
+    values = (np.tile(np.arange(50), 20) < np.repeat(np.linspace(5, 45, 20), 50)).astype(float)
+    found = worlds.estimate_mean(values, sets, "share")
+    alone = worlds.estimate_mean(values, np.zeros(1000), "share")
+    assert found["parameter_sd"] == pytest.approx(0.24, abs=0.02)
+    assert found["upper"] - found["lower"] > 8 * (alone["upper"] - alone["lower"])
+    assert found["lower"] >= 0.0
+
+
+def test_the_posterior_takes_few_sets_of_the_ensemble_and_names_where_from(tmp_path, monkeypatch):
+    ensembles = tmp_path / "ensembles"
+    ensembles.mkdir()
+    prior = worlds.write_prior(tmp_path, "asct_cart", 40, seed=1)
+    data = yaml.safe_load(prior.read_text(encoding="utf-8"))
+    (ensembles / "mine.yaml").write_text(yaml.safe_dump(data | {"id": "mine", "default": True}), encoding="utf-8")
+    (ensembles / "mine.csv").write_text(prior.with_suffix(".csv").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv(library.VARIABLE, str(tmp_path))
+    taken = worlds.write_posterior(tmp_path / "study", "asct_cart", 8)
+    sets = read_sets(taken)
+    whole = pd.read_csv(ensembles / "mine.csv")
+    assert len(sets.table) == 8
+    pd.testing.assert_frame_equal(
+        sets.table.iloc[[0, -1]].reset_index(drop=True), whole.iloc[[0, 39]].reset_index(drop=True)
+    )
+    assert yaml.safe_load(taken.read_text(encoding="utf-8"))["posterior_of"] == "mine"
+    assert worlds.write_posterior(tmp_path / "study", "asct_cart", 40) == ensembles / "mine.yaml"
+    assert [world.id for world in worlds.worlds_of("asct_cart", ["no_sink"])] == ["posterior", "prior", "no_sink"]
 
 
 def test_a_surface_recovers_a_quadratic():
@@ -200,16 +275,9 @@ def test_several_factors_are_drawn_along_each_number(small, capfd):
     found = small[0]
     day = found.study.plan.factors["day"]
     plan = found.study.plan.model_copy(update={"factors": {"day": day, "again": day}})
+    ends = {"estimate": 0.5, "lower": 0.4, "upper": 0.6}
     rows = [
-        {
-            "world": "prior",
-            "outcome": name,
-            "factor": "day",
-            "value": value,
-            "estimate": 0.5,
-            "lower": 0.4,
-            "upper": 0.6,
-        }
+        {"world": "prior", "outcome": name, "factor": "day", "value": value, **ends}
         for name in found.study.outcomes
         for value in (2.0, 14.0)
     ]

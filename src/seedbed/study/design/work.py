@@ -22,6 +22,7 @@ from seedbed.study.design.operating import Simulator, World
 from seedbed.study.design.plan import Plan
 from seedbed.study.design.pool import PoolData, read_runs
 from seedbed.study.design.replicate import Size
+from seedbed.trial.execution import Where
 
 Progress = Callable[[int], None]
 FILE_NAME = "design.json"
@@ -74,12 +75,15 @@ def read(folder: Path) -> Design:
     return Design(Plan.model_validate(data["plan"]), tables, data["facts"])
 
 
-def design(
+def design(  # noqa: PLR0913 -- named options with defaults
     name_or_path: str | Path,
     *,
     pool: PoolData | None = None,
     pool_folder: Path | None = None,
+    pool_subjects: int | None = None,
+    replicates: int | None = None,
     workers: int = 2,
+    where: Where = "threads",
     progress: Progress = lambda _n: None,
     pool_progress: Callable[..., None] | None = None,
 ) -> Design:
@@ -90,7 +94,9 @@ def design(
     name_or_path : a plan of the library, or a YAML file
     pool : simulated subjects; by default those the plan names, simulated first where it names a protocol
     pool_folder : where the simulated pool is kept and found again; ``runs/pool-<plan>`` by default
-    workers : processes of the pool's simulation; changes no number
+    pool_subjects, replicates : instead of the numbers in the plan
+    workers : shards of the pool worked at once; changes no number
+    where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
     progress, pool_progress : told the replicates done, and the shards of the pool done
 
     Returns
@@ -104,10 +110,10 @@ def design(
     RunError
         The pool lacks what the plan needs.
     """
-    plan = plans.read(name_or_path)
+    plan = plans.changed(plans.read(name_or_path), pool_subjects=pool_subjects, replicates=replicates)
     began = time.monotonic()
     if pool is None:
-        pool = make_pool(plan, pool_folder, workers=workers, progress=pool_progress)
+        pool = make_pool(plan, pool_folder, workers=workers, where=where, progress=pool_progress)
     source = library.find("plans", name_or_path)
     result = characterize(plan, pool, counterfactual=counterfactual_pool(plan), progress=progress)
     facts = {
@@ -119,7 +125,12 @@ def design(
 
 
 def make_pool(
-    plan: Plan, folder: Path | None, *, workers: int = 2, progress: Callable[..., None] | None = None
+    plan: Plan,
+    folder: Path | None,
+    *,
+    workers: int = 2,
+    where: Where = "processes",
+    progress: Callable[..., None] | None = None,
 ) -> PoolData:
     """Return the plan's pool: read from its run folders, or simulated from its protocol and kept."""
     if plan.pool.runs:
@@ -135,10 +146,10 @@ def make_pool(
         ensemble=plan.pool.ensemble,
     )
     request = make_request(plan.pool.protocol, options)
-    where = folder or Path("runs") / f"pool-{plan.id}"
+    kept = folder or Path("runs") / f"pool-{plan.id}"
     extra = {"progress": progress} if progress else {}
-    run.execute(where, request, workers=workers, **extra)
-    return read_runs(plan, [where])
+    run.execute(kept, request, workers=workers, where=where, **extra)
+    return read_runs(plan, [kept])
 
 
 def counterfactual_pool(plan: Plan) -> PoolData | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seedbed.errors import RunError
+from seedbed.population.parameter_sets import default_ensemble
 from seedbed.study.arms_of_protocol import Report, run_folder, silent
 from seedbed.study.select.plan import PRODUCT, Plan, source
+from seedbed.study.worlds import sets_for, write_posterior
 from seedbed.trial import enrollment
 from seedbed.trial.execution import Where
 from seedbed.trial.manifest import Request
@@ -37,6 +39,7 @@ class Pairs:
     experimental, control : outcome -> (n,)
     parameter_set : (n,) the set each patient takes, all 0 without an ensemble
     n_unknown : patients left out because their progression-free survival at the horizon is not known
+    ensemble : the calibrated ensemble that the parameter sets are of, None without one
     """
 
     subjects: pd.DataFrame
@@ -44,6 +47,7 @@ class Pairs:
     control: Mapping[str, Floats]
     parameter_set: NDArray[np.int64]
     n_unknown: int = 0
+    ensemble: str | None = None
 
     @property
     def n(self) -> int:
@@ -63,6 +67,7 @@ class Pairs:
             {name: values[chosen] for name, values in self.control.items()},
             self.parameter_set[chosen],
             self.n_unknown,
+            self.ensemble,
         )
 
 
@@ -78,8 +83,12 @@ def run(
 ) -> Pairs:
     """Run both arms into a folder, or go on with what stands there, and return the pairs."""
     trial, who = source(plan, population)
+    named = plan.ensemble or default_ensemble(trial.model)
+    ensemble = plan.ensemble
+    if ensemble is None and named is not None:
+        ensemble = str(write_posterior(folder.parent, trial.model, sets_for(subjects, plan.parameter_sets)))
     options = Options(
-        subjects=subjects, seed=plan.seed, until_days=plan.follow_up_days, trajectories=0, ensemble=plan.ensemble
+        subjects=subjects, seed=plan.seed, until_days=plan.follow_up_days, trajectories=0, ensemble=ensemble
     )
     request = request_of(trial, who, options)
     run_folder(folder, request, workers=workers, where=where, progress=progress)
@@ -88,7 +97,8 @@ def run(
         **{PRODUCT: memory_fraction(request, subjects_table, plan.arms.experimental)}
     )
     arms = (plan.arms.experimental, plan.arms.control)
-    return from_tables(pd.read_parquet(folder / "endpoints.parquet"), subjects_table, arms, plan.horizon_days)
+    found = from_tables(pd.read_parquet(folder / "endpoints.parquet"), subjects_table, arms, plan.horizon_days)
+    return replace(found, ensemble=named)
 
 
 def made_for_patients(request: Request, subjects: pd.DataFrame, arm: str) -> pd.DataFrame:

@@ -83,6 +83,7 @@ class Plan(Content):
     follow_up_days: float = Field(gt=0)
     horizon_days: float = Field(gt=0, description="of progression-free survival and its restricted mean")
     ensemble: str | None = None
+    parameter_sets: int = Field(default=50, ge=2, description="of the ensemble; few, so that each has several patients")
     relevant_difference: float = Field(gt=0, lt=1, description="in progression-free survival, between subgroups")
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     covariates: tuple[Factor, ...] = Field(min_length=1)

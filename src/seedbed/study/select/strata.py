@@ -51,14 +51,8 @@ def effect(pairs: Pairs, outcome: str) -> dict[str, float | int | None]:
         ``n``, ``experimental``, ``control``, ``difference``, ``lower``, ``upper`` (95 %, parameters and Monte Carlo
         together), ``between_patient_sd``, ``parameter_sd`` (None with one parameter set), ``monte_carlo_se``.
     """
-    table = pd.DataFrame(
-        {
-            "subject": np.arange(pairs.n),
-            "parameter_set": pairs.parameter_set,
-            "value": pairs.difference(outcome),
-        }
-    )
-    parts = components(table)
+    table = pd.DataFrame({"subject": np.arange(pairs.n), "parameter_set": pairs.parameter_set})
+    parts = components(table.assign(value=pairs.difference(outcome)))
     lower, upper = parts.interval()
     return {
         "n": pairs.n,

@@ -141,6 +141,7 @@ def analyze(plan: Plan, main: Pairs, beside: dict[str, Pairs] | None = None) -> 
         "subjects": main.n,
         "unknown": main.n_unknown,
         "parameter_sets": int(np.unique(main.parameter_set).size),
+        "ensemble": main.ensemble,
         "any_differs": bool(tests["differs"].any()),
         "leaves": sum(1 for _ in node.leaves()),
         "leaves_p_value": leaves_p,
