@@ -29,11 +29,26 @@ def examine(file, language):
     return visible
 
 
+def lost_titles(spec):
+    """Yield the channels of layered charts whose axis title one layer gives and another takes away."""
+    if isinstance(spec, list):
+        for part in spec:
+            yield from lost_titles(part)
+    elif isinstance(spec, dict):
+        encodings = [layer.get("encoding", {}) for layer in spec.get("layer", ())]
+        for channel in ("x", "y"):
+            titles = [item[channel]["title"] for item in encodings if "title" in item.get(channel, {})]
+            if None in titles and any(titles):
+                yield channel, titles
+        yield from (found for part in spec.values() for found in lost_titles(part))
+
+
 def compile_figures(sections, capfd):
-    """Compile every chart of the sections to SVG; none may warn or draw what is missing."""
+    """Compile every chart of the sections to SVG; none may warn, lose an axis title or draw what is missing."""
     figures = [block for section in sections for block in section.blocks if isinstance(block, Figure)]
     assert figures
     for figure in figures:
+        assert list(lost_titles(figure.chart.to_dict())) == [], figure.title
         svg = vl_convert.vegalite_to_svg(figure.chart.to_dict(validate=True), show_warnings=True)
         assert capfd.readouterr() == ("", ""), figure.title
         assert "NaN" not in svg, figure.title

@@ -40,9 +40,10 @@ def shares(
     order = [name for part, name in labels.items() if part in set(table["part"])]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=270, ticks=False, domain=False))
     kind = {"1": "points", "log10": "log10"}.get(unit, "value")
-    x = alt.X("estimate:Q", title=t(f"attribution.axis.{kind}"))
+    label = t(f"attribution.axis.{kind}")
     tooltip = [alt.Tooltip("name:N", title=t("attribution.part")), *_numbers(t, ".2f")]
-    layers = [*_bars(shown[shown["world"] == compared[0]], x, y, tooltip), *_beside(shown, compared[1], x, y, tooltip)]
+    main, beside = (shown[shown["world"] == world] for world in compared)
+    layers = [*_bars(main, label, y, tooltip), *_beside(beside, label, y, tooltip)]
     chart = alt.layer(*layers).properties(width=PLOT_WIDTH, height=alt.Step(28))
     return theme.finish(chart, t, description=description)
 
@@ -52,27 +53,28 @@ def _numbers(t: Catalogue, form: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{key}:Q", title=t(f"number.{key}"), format=form) for key in names]
 
 
-def _bars(table: pd.DataFrame, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+def _x(column: str, label: str) -> alt.X:
+    return alt.X(f"{column}:Q", title=label)
+
+
+def _bars(table: pd.DataFrame, label: str, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
     base = alt.Chart(table).encode(y=y)
     scale = alt.Scale(domain=["good", "bad", "whole"], range=[GOOD, BAD, WHOLE])
     color = alt.Color("tone:N", scale=scale, legend=None)
-    bars = base.mark_bar(height=15, opacity=0.85).encode(x=x, color=color, tooltip=tooltip)
-    error = base.mark_rule(strokeWidth=1.6, color=theme.MUTED).encode(
-        x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q")
-    )
-    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x=alt.X("x:Q"))
+    bars = base.mark_bar(height=15, opacity=0.85).encode(x=_x("estimate", label), color=color, tooltip=tooltip)
+    error = base.mark_rule(strokeWidth=1.6, color=theme.MUTED).encode(x=_x("lower", label), x2=alt.X2("upper:Q"))
+    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=WHOLE, strokeWidth=1).encode(x=_x("x", label))
     return [bars, error, zero]
 
 
-def _beside(shown: pd.DataFrame, world: str, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
-    table = shown[shown["world"] == world]
+def _beside(table: pd.DataFrame, label: str, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
     if table.empty:
         return []
-    other = alt.Chart(table).encode(y=y, yOffset=alt.YOffsetValue(21))
-    line = other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2]).encode(
-        x=alt.X("lower:Q"), x2=alt.X2("upper:Q")
-    )
-    point = other.mark_point(size=42, filled=False, color=FAINT, strokeWidth=1.6).encode(x=x, tooltip=tooltip)
+    other = alt.Chart(table).encode(y=y, yOffset=alt.value(21))
+    line = other.mark_rule(strokeWidth=1.2, color=FAINT, strokeDash=[3, 2])
+    line = line.encode(x=_x("lower", label), x2=alt.X2("upper:Q"))
+    point = other.mark_point(size=42, filled=False, color=FAINT, strokeWidth=1.6)
+    point = point.encode(x=_x("estimate", label), tooltip=tooltip)
     return [line, point]
 
 

@@ -48,7 +48,7 @@ def pool_survival(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description:
     base = alt.Chart(arms.named(table)).encode(x=x, color=color)
     y = alt.Y("survival:Q", title=t("axis.survival"), scale=alt.Scale(domain=[0, 1]), axis=y_axis)
     band = base.mark_area(opacity=0.18, interpolate="step-after").encode(
-        y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q")
+        y=alt.Y("lower:Q", title=t("axis.survival")), y2=alt.Y2("upper:Q")
     )
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),

@@ -84,7 +84,8 @@ def chances(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.
         for name in ("probability", "lower", "upper")
     ]
     base = alt.Chart(named).encode(y=y)
-    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
+    lower = alt.X("lower:Q", title=t("forecast.axis.probability"))
+    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=lower, x2=alt.X2("upper:Q"))
     point = base.mark_point(filled=True, size=80, color=MAIN, opacity=1).encode(x=x, tooltip=tooltip)
     return theme.finish((line + point).properties(width=460, height=24 * len(named)), t, description=description)
 
@@ -96,7 +97,8 @@ def survival(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt
     y = alt.Y("probability:Q", title=t("axis.survival"), axis=alt.Axis(format="%", tickCount=5))
     y.scale = alt.Scale(domain=[0, 1])
     base = alt.Chart(shown).encode(x=x)
-    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
+    lower = alt.Y("lower:Q", title=t("axis.survival"))
+    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=lower, y2=alt.Y2("upper:Q"))
     tooltip = [
         alt.Tooltip("month:Q", title=t("forecast.axis.months"), format=".1f"),
         alt.Tooltip("probability:Q", title=t("axis.survival"), format=".0%"),

@@ -25,8 +25,9 @@ def covariate_name(t: Catalogue, name: str) -> str:
     return t("select.product_memory_fraction") if name == "product_memory_fraction" else t.name("covariate", name)
 
 
-def _zero() -> alt.Chart:
-    return alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(x=alt.X("x:Q"))
+def _zero(title: str) -> alt.Chart:
+    line = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3])
+    return line.encode(x=alt.X("x:Q", title=title))
 
 
 def forest(table: pd.DataFrame, t: Catalogue, *, percent: bool = True, description: str = "") -> alt.LayerChart:
@@ -37,9 +38,10 @@ def forest(table: pd.DataFrame, t: Catalogue, *, percent: bool = True, descripti
     table : ``name`` (what stands left), ``difference``, ``lower``, ``upper``, ``n``, in the order to be drawn
     percent : whether differences are shares
     """
-    x_axis = alt.Axis(format="+%" if percent else "+.3~g")
+    x_axis = alt.Axis(format="+%" if percent else "+.3~g", tickCount=7)
     y = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(grid=True, labelLimit=360))
-    x = alt.X("difference:Q", title=t("select.axis.difference"), axis=x_axis)
+    x_title = t("select.axis.difference")
+    x = alt.X("difference:Q", title=x_title, axis=x_axis)
     tooltip = [alt.Tooltip("name:N", title=t("select.axis.stratum"))]
     tooltip += [
         alt.Tooltip(f"{name}:Q", title=t(f"select.axis.{name}"), format="+.1%" if percent else "+.3~g")
@@ -47,9 +49,10 @@ def forest(table: pd.DataFrame, t: Catalogue, *, percent: bool = True, descripti
     ]
     tooltip.append(alt.Tooltip("n:Q", title=t("axis.n"), format=","))
     base = alt.Chart(table).encode(y=y)
-    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=alt.X("lower:Q", title=None), x2=alt.X2("upper:Q"))
+    lower = alt.X("lower:Q", title=x_title)
+    line = base.mark_rule(strokeWidth=2, color=MAIN).encode(x=lower, x2=alt.X2("upper:Q"))
     point = base.mark_point(filled=True, size=65, opacity=1, color=MAIN).encode(x=x, tooltip=tooltip)
-    chart = (_zero() + line + point).properties(width=WIDTH, height=19 * len(table))
+    chart = (_zero(x_title) + line + point).properties(width=WIDTH, height=19 * len(table))
     return theme.finish(chart, t, description=description)
 
 
@@ -61,13 +64,13 @@ def along(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.To
         wide = own["value"].min() > 0 and own["value"].max() > 30 * own["value"].min()
         scale = alt.Scale(type="log") if wide else alt.Scale(zero=False)
         x = alt.X("value:Q", title=covariate_name(t, name), scale=scale, axis=alt.Axis(grid=False, tickCount=5))
-        y = alt.Y("difference:Q", title=t("select.axis.difference"), axis=alt.Axis(format="+%", tickCount=4))
+        y_title = t("select.axis.benefit_short")
+        y = alt.Y("difference:Q", title=y_title, axis=alt.Axis(format="+%", tickCount=4))
         base = alt.Chart(own).encode(x=x)
-        band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
+        band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=y_title), y2=alt.Y2("upper:Q"))
         line = base.mark_line(point=True, color=MAIN).encode(y=y)
-        zero = (
-            alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3]).encode(y=alt.Y("y:Q"))
-        )
+        zero = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=REFERENCE, strokeDash=[4, 3])
+        zero = zero.encode(y=alt.Y("y:Q", title=y_title))
         charts.append((zero + band + line).properties(width=300, height=150))
     return theme.finish(alt.concat(*charts, columns=2).resolve_scale(y="shared"), t, description=description)
 
@@ -75,11 +78,12 @@ def along(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.To
 def treated_share(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.LayerChart:
     """Draw the benefit over everyone against the share treated, largest expected benefit first, and by lot."""
     x = alt.X("share_treated:Q", title=t("select.axis.share_treated"), axis=alt.Axis(format="%", grid=False))
-    y = alt.Y("benefit:Q", title=t("select.axis.benefit"), axis=alt.Axis(format="+%", tickCount=5))
+    y_title = t("select.axis.benefit")
+    y = alt.Y("benefit:Q", title=y_title, axis=alt.Axis(format="+%", tickCount=5))
     base = alt.Chart(table).encode(x=x)
-    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=None), y2=alt.Y2("upper:Q"))
+    band = base.mark_area(opacity=0.2, color=MAIN).encode(y=alt.Y("lower:Q", title=y_title), y2=alt.Y2("upper:Q"))
     line = base.mark_line(strokeWidth=2.2, color=MAIN).encode(y=y)
-    lot = base.mark_line(strokeDash=[4, 3], color=REFERENCE).encode(y=alt.Y("at_random:Q"))
+    lot = base.mark_line(strokeDash=[4, 3], color=REFERENCE).encode(y=alt.Y("at_random:Q", title=y_title))
     return theme.finish((band + lot + line).properties(width=520, height=230), t, description=description)
 
 
@@ -116,9 +120,10 @@ def tree(table: pd.DataFrame, edges: pd.DataFrame, t: Catalogue, *, description:
         "y": alt.Y("top:Q", axis=None, scale=down),
         "y2": "bottom:Q",
     }
-    fill = alt.condition("isValid(datum.difference)", color, alt.value("#e9edf1"))
-    boxes = alt.Chart(shown).mark_rect(cornerRadius=4, stroke=theme.RULE).encode(**corners, color=fill)
+    leaf = shown["difference"].notna()  # a missing number in a color scale would leave the box out
+    boxes = alt.Chart(shown[leaf]).mark_rect(cornerRadius=4, stroke=theme.RULE).encode(**corners, color=color)
+    inner = alt.Chart(shown[~leaf]).mark_rect(cornerRadius=4, stroke=theme.RULE, color="#e9edf1").encode(**corners)
     texts = alt.Chart(shown).mark_text(fontSize=10.5, lineHeight=13, dy=-9).encode(**position, text=alt.Text("text:N"))
     rows = int(table["y"].max()) + 1
-    chart = lines + halo + answers + boxes + texts
+    chart = lines + halo + answers + inner + boxes + texts
     return theme.finish(chart.properties(width=780, height=105 * rows), t, description=description)

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from seedbed.errors import ContentError, SimulationError
-from seedbed.report import forecast_report
+from seedbed.report import catalogue, forecast_report
 from seedbed.study import forecast
 from seedbed.study.forecast import outlook, population, proof, weights
+from study_pages import compile_figures
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "patient.yaml"
 QUANTITIES = ("neutrophils", "platelets", "cart")
@@ -183,13 +184,14 @@ def test_a_level_that_nobody_has_is_refused(plan, people):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_report_is_marked_for_research(tmp_path, plan, people, language):
+def test_the_report_is_marked_for_research(tmp_path, plan, people, language, capfd):
     one = proof.measured_patient(people, 3, plan, QUANTITIES, "cart")
     result = forecast.from_population(one, people, plan)
     result.write(tmp_path)
     page = forecast_report.write(result, tmp_path, language).read_text(encoding="utf-8")
     assert ("For research only" if language == "en" else "仅供研究") in page
     assert forecast_report.terminal(result, language).row_count > 8
+    compile_figures(forecast_report.sections(result, catalogue.load(language)), capfd)
     assert (tmp_path / "forecast.json").exists()
     assert (tmp_path / "courses.parquet").exists()
 
