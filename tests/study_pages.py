@@ -15,7 +15,7 @@ def examine(file, language):
     html = file.read_text(encoding="utf-8")
     body = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert not re.findall(r"""(?:src|href)=["'](?!#)""", body)
-    charts = re.findall(r'data-chart="([a-z0-9-]+)"', html)
+    charts = re.findall(r'data-chart="([a-z0-9_-]+)"', html)
     assert charts
     assert all(f'id="spec-{chart}"' in html for chart in charts)
     assert html.count('role="img" aria-label="') == len(charts)
