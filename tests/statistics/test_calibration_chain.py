@@ -103,7 +103,7 @@ def test_an_update_goes_on_from_the_frozen_work_folder(shelf):
     output = command("validate", "wider", "--out", shelf / "v2", "--lang", "zh", "--workers", 1, "--keep")
     assert "fitted by now" in output
     assert set(pd.read_csv(shelf / "ensembles" / "wider-validation-rows.csv")["use"]) == {"fit", "update"}
-    page = generator().pages()["ensembles.md"]
+    page = generator().pages()["reference/ensembles.md"]
     assert "`seedbed calibrate calibrate_wider --from <work folder of base> --keep`, seed 2" in page
     assert read("wider").provenance.hashes["sets"] in page
     assert "Not run yet" in page[: page.index("## wider")]

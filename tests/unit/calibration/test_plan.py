@@ -163,7 +163,7 @@ def test_the_same_patients_are_not_fitted_twice(tmp_path):
 
 
 def test_facts_are_checked(tmp_path):
-    spoiled = FULL.replace("crs_onset: k174", "crs_onset: k1740").replace("cart_tmax: k046", "cart_tmaxx: k046")
+    spoiled = FULL.replace("icans_onset: k176", "icans_onset: k1740").replace("cart_tmax: k046", "cart_tmaxx: k046")
     found = problems(tmp_path, spoiled)
     assert 'unknown kinetic fact "k1740"' in found
     assert 'unknown endpoint "cart_tmaxx"' in found

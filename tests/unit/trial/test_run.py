@@ -19,7 +19,7 @@ TABLES = ("subjects", "events", "endpoints", "failures", "trajectories", "flow")
 
 
 def small(**changes):
-    options = {"subjects": 100, "seed": 3, "until_days": 150.0, "trajectories": 5}
+    options = {"subjects": 100, "seed": 3, "until_days": 150.0, "trajectories": 5, "ensemble": "none"}
     return make_request("wei_2022_tp53", Options(**(options | changes)))
 
 
