@@ -30,12 +30,19 @@ def simulate(
     start: Annotated[float, typer.Option(help="Start of the simulation.")] = 0.0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Value of an id, name=value; repeatable.")] = None,
     observe: Annotated[list[str] | None, typer.Option(help="Id or formula to print; default: all species.")] = None,
+    amounts: Annotated[
+        bool, typer.Option("--amounts", help="Print species as amounts, not as what their ids mean in formulas.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this file instead of printing it.")] = None,
     relative_tolerance: Annotated[float, typer.Option(help="Relative error allowed in a step.")] = 1e-8,
     absolute_tolerance: Annotated[float, typer.Option(help="Absolute error allowed in a step.")] = 1e-12,
     max_step: Annotated[float | None, typer.Option(help="Longest step; for models that pulse by the clock.")] = None,
 ) -> None:
-    """Simulate one model and print all species, so that anyone can compare with another simulator."""
+    """Simulate one model and print all species, so that anyone can compare with another simulator.
+
+    A species is printed as what its id means in the model's formulas: a concentration, unless the model declares
+    hasOnlySubstanceUnits. With --amounts every species printed is an amount; ids inside formulas keep their meaning.
+    """
     check_place(csv)
     values = _settings(settings or [])
     options = {
@@ -44,7 +51,8 @@ def simulate(
         "max_step": max_step,
         "max_steps": 1_000_000,
     }
-    table = course(model, _times(start, until, points), values, tuple(dict.fromkeys(observe or ())), options)
+    observed = tuple(dict.fromkeys(observe or ()))
+    table = course(model, _times(start, until, points), values, observed, options, amounts=amounts)
     if csv is not None:
         table.to_csv(csv, index=False, float_format="%.17g")
     else:
@@ -57,8 +65,12 @@ def course(
     values: dict[str, float],
     observe: tuple[str, ...] = (),
     options: dict[str, float | None] | None = None,
+    *,
+    amounts: bool,
 ) -> pd.DataFrame:
     """Return the course of a model: a column ``time`` and one for each species (or each formula in `observe`).
+
+    With `amounts`, the columns of species are amounts.
 
     Raises
     ------
@@ -70,14 +82,15 @@ def course(
     from seedbed import engine
 
     network = engine.read_model(model_source(model))
-    observables = observe or _printed(network)
+    columns = observe or _printed(network)
+    observables = [network.amount(name) if amounts else name for name in columns]
     program = engine.compile_model(network, varied=tuple(values), observables=observables)
     run = program.simulate({name: [value] for name, value in values.items()}, times, **(options or {}))
     failure = run.status.iloc[0]
     if failure["code"] != 0:
         raise SimulationError(f"{network.name}: stopped at time {failure['time']:g}: {failure['reason']}")
-    table = pd.DataFrame(run.observables[0], columns=list(observables)).assign(time=times)
-    return table[["time", *(name for name in observables if name != "time")]]
+    table = pd.DataFrame(run.observables[0], columns=list(columns)).assign(time=times)
+    return table[["time", *(name for name in columns if name != "time")]]
 
 
 def _printed(network: object) -> tuple[str, ...]:

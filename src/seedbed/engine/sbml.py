@@ -107,6 +107,20 @@ class Network:
         """Every id a formula may name: species, parameters, compartments, stoichiometries, reactions."""
         return [*self.species, *self.parameters, *self.compartments, *self.stoichiometries, *self.reactions]
 
+    def amount(self, name: str) -> str:
+        """Return the formula of an id as an amount: itself, unless it is a species whose id means a concentration."""
+        species = self.species.get(name)
+        if species is None or species.getHasOnlySubstanceUnits():
+            return name
+        return f"{name}*{species.getCompartment()}"
+
+    def concentration(self, name: str) -> str:
+        """Return the formula of an id as a concentration: itself, unless it is a species whose id means an amount."""
+        species = self.species.get(name)
+        if species is None or not species.getHasOnlySubstanceUnits():
+            return name
+        return f"{name}/{species.getCompartment()}"
+
 
 def read_model(source: str | Path) -> Network:
     """Read a model and check that the engine supports all of it.

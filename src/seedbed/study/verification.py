@@ -257,7 +257,6 @@ def _sum_of_amounts(network: engine.Network, states: Sequence[str], row: Array) 
     terms = []
     for name, weight in zip(states, row, strict=True):
         if weight:
-            species = network.species[name]
-            amount = name if species.getHasOnlySubstanceUnits() else f"{name}*{species.getCompartment()}"
+            amount = network.amount(name)
             terms.append(amount if weight == 1 else f"{weight:g}*{amount}")
     return " + ".join(terms)

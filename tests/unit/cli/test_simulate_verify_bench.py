@@ -1,11 +1,15 @@
 import csv
 
+import numpy as np
+import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from seedbed.cli import bench, simulate, verify
 from seedbed.errors import SimulationError
+from seedbed.study.benchmark.reference_models import read_case
+from shared import shared
 
 MODEL = "model m; A' = -k*A; B' = k*A; A = 1; B = 0; k = 0.5; end"
 
@@ -43,6 +47,52 @@ def test_simulate_writes_csv(app, model, tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["time"]) for row in rows] == [0.0, 0.5, 1.0, 1.5, 2.0]
     assert all(abs(float(row["A + B"]) - 1) < 1e-12 for row in rows)
+
+
+#: compartments of 0.18, 0.3 and 0.3: amounts and concentrations differ by far more than the tolerances
+CASES = [("00494", ("--amounts",)), ("00022", ("--amounts",)), ("00588", ())]
+VOLUMES = """
+model volumes
+  compartment C = 0.5
+  species A in C
+  substanceOnly species B in C
+  A -> B; k*A*C
+  A = 4; B = 0; k = 1
+end
+"""
+
+
+@pytest.mark.parametrize(("options", "a"), [((), 4.0), (("--amounts",), 2.0)])
+def test_simulate_prints_species_as_their_ids_mean_or_as_amounts(app, tmp_path, options, a):
+    path, place = tmp_path / "volumes.ant", tmp_path / "out.csv"
+    path.write_text(VOLUMES)
+    assert run(app, "simulate", path, "--until", 1, "--points", 2, "--csv", place, *options).exit_code == 0
+    table = pd.read_csv(place)
+    assert table.columns.tolist() == ["time", "A", "B"]
+    np.testing.assert_allclose(table["A"], [a, a * np.exp(-1)], rtol=1e-6)
+    np.testing.assert_allclose(table["B"], [0, 2 - 2 * np.exp(-1)], rtol=1e-6)
+
+
+def test_amounts_leave_ids_inside_formulas_alone(app, tmp_path):
+    path = tmp_path / "volumes.ant"
+    path.write_text(VOLUMES)
+    result = run(app, "simulate", path, "--until", 1, "--points", 2, "--observe", "A", "--observe", "A + 0",
+                 "--observe", "k", "--amounts")  # fmt: skip
+    first_row = result.stdout.splitlines()[1].split()
+    assert [float(x) for x in first_row] == [0, 2, 4, 1]
+
+
+@pytest.mark.parametrize(("case", "options"), CASES)
+def test_simulate_matches_the_results_of_the_sbml_test_suite(app, tmp_path, case, options):
+    folder, place = shared(f"reference/sbml_test_suite/{case}"), tmp_path / "out.csv"
+    expected = read_case(folder)
+    assert run(app, "simulate", folder / "model.xml", "--until", expected.times[-1], "--points", len(expected.times),
+               "--csv", place, *options).exit_code == 0  # fmt: skip
+    found = pd.read_csv(place)
+    np.testing.assert_allclose(found["time"], expected.times, atol=1e-12)
+    np.testing.assert_allclose(
+        found[expected.variables], expected.expected, rtol=expected.relative, atol=expected.absolute
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,14 +53,9 @@ def read_case(folder: Path) -> Case:
 
 def _observable(network: engine.Network, name: str, case: Case) -> str:
     """Return the formula of a variable as the suite reports it, an amount or a concentration."""
-    species = network.species.get(name)
-    if species is None:
-        return name
-    if name in case.amounts and not species.getHasOnlySubstanceUnits():
-        return f"{name}*{species.getCompartment()}"
-    if name in case.concentrations and species.getHasOnlySubstanceUnits():
-        return f"{name}/{species.getCompartment()}"
-    return name
+    if name in case.amounts:
+        return network.amount(name)
+    return network.concentration(name) if name in case.concentrations else name
 
 
 def largest_miss(folder: Path) -> float:
@@ -117,7 +112,7 @@ def largest_error(shared: Path, name: str) -> float:
     columns = path.read_text(encoding="utf-8").split("\n", 1)[0].strip().split(",")[1:]
     table = np.genfromtxt(path, delimiter=",", skip_header=1)
     network = engine.read_model(shared / f"reference/models/{name}.xml")
-    observables = [_concentration(network, column.strip('"[]')) for column in columns]
+    observables = [network.concentration(column.strip('"[]')) for column in columns]
     program = engine.compile_model(network, observables=observables, lanes=1)
     batch = program.start(
         start=table[0, 0],
@@ -131,11 +126,6 @@ def largest_error(shared: Path, name: str) -> float:
         raise SimulationError(f"{name}: {batch.status['reason'][0]}")
     scale = np.abs(expected).max(axis=0)
     return float((np.abs(found - expected) / np.where(scale == 0, 1.0, scale)).max())
-
-
-def _concentration(network: engine.Network, name: str) -> str:
-    species = network.species.get(name)
-    return f"{name}/{species.getCompartment()}" if species is not None and species.getHasOnlySubstanceUnits() else name
 
 
 # ---- the proposed model and bench47 ------------------------------------------------------------------------
