@@ -314,9 +314,10 @@ def judge_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> int:
                 accept(work, clock, flags, lane)
                 accepted += 1
             else:
-                reject(work, clock, flags, lane)
+                reject(job, work, clock, flags, lane)
             if flags[at.STEPS * at.LANES + lane] >= job[at.JOB_MAX_STEPS]:
                 fail(flags, lane, TOO_MANY_STEPS)
+                blame(job, work, flags, lane)
     return accepted
 
 
@@ -340,7 +341,7 @@ def accept(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
 
 
 @kernel
-def reject(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
+def reject(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
     """Shorten the step; give up when it no longer moves the time."""
     tried = clock[at.TRIED * at.LANES + lane]
     factor = reals(work)[at.FACTOR * at.LANES + lane]
@@ -352,13 +353,14 @@ def reject(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
     now = clock[at.NOW * at.LANES + lane]
     if now + clock[at.PROPOSAL * at.LANES + lane] * 0.01 == now:
         fail(flags, lane, STEP_VANISHED)
-        blame(work, flags, lane)
+        blame(job, work, flags, lane)
 
 
 @kernel
-def blame(work: Vectors, flags: Ints, lane: int) -> None:
-    """Name the first state that is no longer a finite number, or else the one with the largest error."""
+def blame(job: Ints, work: Vectors, flags: Ints, lane: int) -> None:
+    """Name the first state that is no longer a finite number, or else the one with the largest share of the error."""
     lanes = reals(work)
+    tolerances = reals(job[at.JOB_TOLERANCES])
     worst = -1.0
     for i in range(at.N_STATES):
         value = lanes[(at.Y_NEW + i) * at.LANES + lane]
@@ -366,9 +368,11 @@ def blame(work: Vectors, flags: Ints, lane: int) -> None:
             flags[at.CULPRIT * at.LANES + lane] = i
             flags[at.FAILED * at.LANES + lane] = NOT_FINITE
             return
-        error = abs(lanes[(at.K + 7 * at.N_STATES + i) * at.LANES + lane])
-        if error > worst:
-            worst = error
+        larger = max(abs(lanes[(at.Y + i) * at.LANES + lane]), abs(value))
+        scale = tolerances[at.RELATIVE] * larger + tolerances[at.ABSOLUTE + i]
+        share = abs(lanes[(at.K + 7 * at.N_STATES + i) * at.LANES + lane]) / scale
+        if share > worst:
+            worst = share
             flags[at.CULPRIT * at.LANES + lane] = i
 
 

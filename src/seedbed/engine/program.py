@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_ABSOLUTE_TOLERANCE = 1e-9
 REASONS = {
     0: "ok",
-    1: "step limit reached",
+    1: "step limit reached; the largest share of the last step's error is that of {state!r}",
     2: "step length vanished; the stiffest state is {state!r}",
     3: "not a finite number: state {state!r}",
     4: "events set each other off without end",
