@@ -43,9 +43,16 @@ def test_what_answers_to_a_published_endpoint(changes, ours):
     assert published.ours(row(**changes)) == ours
 
 
-def test_inside_the_interval_is_a_hit_outside_a_miss(run):
+def measurable(run):
+    """The rows of those whom the arm of CAR-T alone takes by its protocol."""
+    subjects = run.subjects
+    taken = subjects["remission_status"].isin(["PD", "SD", "PR"]) & (subjects["tumor_burden_ml"] > 1.0)
     rows = run.arm("cart")
-    share = float(rows[rows["selected"]].dropna(subset=["cart_day"])["best_response"].eq("CR").mean())
+    return rows[rows["subject"].isin(subjects.loc[taken, "subject"])]
+
+
+def test_inside_the_interval_is_a_hit_outside_a_miss(run):
+    share = float(measurable(run).dropna(subset=["cart_day"])["best_response"].eq("CR").mean())
     hit, miss = row(lower=share - 0.1, upper=share + 0.1), row(lower=share + 0.05, upper=share + 0.2, value=0.99)
     unjudged = row(lower=np.nan, upper=np.nan, value=0.1)
     assert compare(run, hit, miss, unjudged)["verdict"].tolist() == ["hit", "miss", "no_interval"]
@@ -65,8 +72,7 @@ def test_a_calibrated_combination_is_judged(square_run):
 
 def test_the_denominator_is_the_studys(run):
     found = compare(run, row(denominator="infused"), row(denominator="randomized", value=0.4))
-    rows = run.arm("cart")
-    rows = rows[rows["selected"]]
+    rows = measurable(run)
     infused = rows.dropna(subset=["cart_day"])
     assert found["simulated"].tolist() == pytest.approx(
         [infused["best_response"].eq("CR").mean(), rows["best_response"].eq("CR").mean()]
