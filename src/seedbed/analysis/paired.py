@@ -13,8 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seedbed.analysis.results import LEVEL, Estimate
-from seedbed.analysis.survival import SurvivalCurve, kaplan_meier, rmst
-from seedbed.analysis.tte import check_tte
 from seedbed.errors import TableError, nearest
 
 Floats = NDArray[np.float64]
@@ -78,76 +76,36 @@ def _from_contributions(value: float, one: Floats, other: Floats, level: float) 
     )
 
 
-def survival_difference(
-    tte: pd.DataFrame, *, arms: tuple[str, str], time: float, level: float = LEVEL
-) -> PairedDifference:
-    """Return the difference in Kaplan-Meier survival at a time [day] between arms of the same subjects.
+def milestone_values(days: Floats, event: NDArray[np.bool_], time: float) -> Floats:
+    r"""Return pseudo-values of Kaplan-Meier survival at a time; their mean is the estimate.
 
     Parameters
     ----------
-    tte : time-to-event table with a column ``subject``; every subject once in each arm
-    arms : (experimental, control)
-    time : days
+    days : (n,) time to event or censoring [day]
+    event : (n,) False where censored
+    time : milestone [day]
+
+    Returns
+    -------
+    (n,) numbers; NaN when follow-up ends before the milestone and the curve is above zero.
 
     Notes
     -----
-    Standard errors from each subject's influence on its arm's curve, whose sum of squares is Greenwood's variance
-    up to ties; the paired one subtracts the two influences of a subject first.
+    :math:`v_i=\hat S(t)\,[1-\delta_i 1(T_i\le t)\,n/(Y-d)(T_i)+n\sum_{t_j\le\min(t,T_i)} d_j/(Y_j(Y_j-d_j))]`, the
+    infinitesimal jackknife of the product-limit estimator; the variance of the mean is Greenwood's.
+    Source: Andersen and Perme 2010, doi 10.1177/0962280209105020.
     """
-    frames = _aligned(tte, arms)
-    curves = [kaplan_meier(frame["time"], frame["event"], level=level) for frame in frames]
-    points = [curve.at(time).value for curve in curves]
-    influence = [
-        survival_influence(curve, frame["time"].to_numpy(), frame["event"].to_numpy(), np.array([time]))[:, 0]
-        for curve, frame in zip(curves, frames, strict=True)
-    ]
-    return _from_contributions(points[0] - points[1], influence[0], influence[1], level)
-
-
-def rmst_difference(
-    tte: pd.DataFrame, *, arms: tuple[str, str], horizon: float, level: float = LEVEL
-) -> PairedDifference:
-    """Return the difference in restricted mean survival time [day] between arms of the same subjects.
-
-    Parameters and notes as in `survival_difference`.
-    """
-    frames = _aligned(tte, arms)
-    curves = [kaplan_meier(frame["time"], frame["event"], level=level) for frame in frames]
-    means = [rmst(curve, horizon=horizon).value for curve in curves]
-    influence = []
-    for curve, frame in zip(curves, frames, strict=True):
-        grid = np.concatenate((curve.time[curve.time < horizon], [horizon]))
-        by_time = survival_influence(curve, frame["time"].to_numpy(), frame["event"].to_numpy(), grid[:-1])
-        influence.append(by_time @ np.diff(grid))
-    return _from_contributions(means[0] - means[1], influence[0], influence[1], level)
-
-
-def _aligned(tte: pd.DataFrame, arms: tuple[str, str]) -> list[pd.DataFrame]:
-    chosen = check_tte(tte, arms=arms, strata="subject")
-    frames = [chosen[chosen["arm"] == arm].sort_values("subject") for arm in arms]
-    first, second = (frame["subject"].to_numpy() for frame in frames)
-    if first.size != second.size or (first != second).any() or frames[0]["subject"].duplicated().any():
-        raise TableError("a paired difference needs every subject once in each arm")
-    return frames
-
-
-def survival_influence(curve: SurvivalCurve, time: Floats, event: NDArray[np.bool_], grid: Floats) -> Floats:
-    r"""Return n times each subject's influence on a Kaplan-Meier curve at the grid's times, (n, grid).
-
-    Notes
-    -----
-    :math:`-n\hat S(t)\{\delta_i 1(T_i\le t)/(Y(T_i)-d(T_i)) - \sum_{t_j\le\min(t,T_i)} d_j/(Y_j(Y_j-d_j))\}`; where the
-    curve falls to zero the influence is zero. Without censoring it is :math:`1(T_i>t)-\hat S(t)`.
-    Source: Reid 1981, doi 10.1214/aos/1176345341.
-    """
-    left = curve.at_risk - curve.events
-    per_event = np.divide(1.0, left, out=np.zeros_like(left), where=left > 0)
-    terms = np.divide(curve.events, curve.at_risk * left, out=np.zeros_like(left), where=left > 0)
-    hazard = np.cumsum(terms)
-    own = np.searchsorted(curve.time, time)
-    at = np.searchsorted(curve.time, grid, side="right") - 1
-    survival = np.where(at >= 0, curve.survival[np.maximum(at, 0)], 1.0)
-    reached = np.minimum(own[:, None], at[None, :])
-    compensator = np.where(reached >= 0, hazard[np.maximum(reached, 0)], 0.0)
-    jump = (event * per_event[own])[:, None] * (own[:, None] <= at[None, :])
-    return -curve.n * survival * (jump - compensator)
+    n = len(days)
+    if n == 0 or (days.max() < time and not event[days == days.max()].all()):
+        return np.full(n, np.nan)
+    times, index = np.unique(days, return_inverse=True)
+    events = np.bincount(index, weights=event, minlength=len(times))
+    at_risk = (n - np.concatenate(([0], np.cumsum(np.bincount(index))[:-1]))).astype(float)
+    inside = times <= time
+    survival = float(np.prod(1.0 - events[inside] / at_risk[inside]))
+    if survival == 0.0:
+        return np.zeros(n)
+    left = np.where(inside, at_risk - events, 1.0)
+    cumulated = np.cumsum(np.where(inside, events / (at_risk * left), 0.0))
+    own = np.where(event & (days <= time), n / left[index], 0.0)
+    return survival * (1.0 - own + n * cumulated[index])

@@ -1,4 +1,4 @@
-"""Two-arm estimates for thousands of replicates at once: restricted mean, milestone, cumulative incidence.
+"""Two-arm estimates for thousands of replicates at once: restricted mean and milestone survival.
 
 Each function takes the `RiskSets` of R replicates and gives arrays of (R,). The single-trial functions in
 `survival` and `competing` are the reference that the tests hold these to.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seedbed.analysis.risk_sets import CONTROL, EXPERIMENTAL, Counts, RiskSets, greenwood_of, shift, survival_of
+from seedbed.analysis.risk_sets import CONTROL, EXPERIMENTAL, RiskSets, greenwood_of, survival_of
 
 Floats = NDArray[np.float64]
 
@@ -84,9 +84,7 @@ Measured = tuple[Floats, Floats]
 """An estimate of R replicates and its variance, (R,) each."""
 
 
-def _averages(
-    strata: Sequence[RiskSets], measure: Callable[[RiskSets, int], Measured]
-) -> tuple[Measured, Measured]:
+def _averages(strata: Sequence[RiskSets], measure: Callable[[RiskSets, int], Measured]) -> tuple[Measured, Measured]:
     """Return the averages over strata of the experimental and of the control arm, weighted by their subjects."""
     total = np.zeros(len(strata[0].time))
     sums = np.zeros((2, 2, total.size))
@@ -141,31 +139,6 @@ def _survival_at(sets: RiskSets, arm: int, time: float) -> tuple[Floats, Floats]
     counts, inside = sets.arms[arm], sets.last & (sets.time <= time)
     survival = survival_of(counts, inside)[:, -1]
     return survival, survival**2 * greenwood_of(counts, inside).sum(axis=-1)
-
-
-def incidence_differences(sets: RiskSets, time: float) -> Differences:
-    """Return the differences in Aalen-Johansen cumulative incidence at a time [day].
-
-    `sets` must have been made with ``competing``. The variance treats ties as simple sums (no tie correction).
-    """
-    control, experimental = (_incidence_at(sets, sets.arms[arm], time) for arm in (CONTROL, EXPERIMENTAL))
-    return _difference(experimental, control)
-
-
-def _incidence_at(sets: RiskSets, counts: Counts, time: float) -> tuple[Floats, Floats]:
-    inside = sets.last & (sets.time <= time) & (counts.at_risk > 0)
-    competing = np.zeros_like(counts.events) if counts.competing is None else counts.competing
-    ours = np.divide(counts.events, counts.at_risk, out=np.zeros_like(competing), where=inside)
-    theirs = np.divide(competing, counts.at_risk, out=np.zeros_like(competing), where=inside)
-    survival = np.cumprod(1.0 - ours - theirs, axis=-1)
-    before = shift(survival, 1.0)
-    incidence = np.cumsum(before * ours, axis=-1)
-    final = incidence[:, -1:]
-    later = np.divide(final - incidence, survival, out=np.zeros_like(survival), where=survival > 0)
-    per_person = np.divide(before, counts.at_risk, out=np.zeros_like(before), where=inside)
-    events = np.where(inside, counts.events, 0.0) * (1.0 - later) ** 2
-    others = np.where(inside, competing, 0.0) * later**2
-    return final[:, 0], (per_person**2 * (events + others)).sum(axis=-1)
 
 
 def _difference(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> Differences:

@@ -54,11 +54,6 @@ class Setup:
     simulator: TrialSimulator
     pieces: dict[str, list[Piece]]
 
-    @property
-    def fitted_terms(self) -> Terms:
-        """The terms of the fitted arms."""
-        return self.latent.terms
-
 
 def set_up(checked: Checked) -> Setup:
     """Turn a checked plan into coordinates, terms and a simulator."""

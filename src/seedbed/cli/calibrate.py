@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from seedbed.cli.options import Plan
+from seedbed.cli.options import Language, Plan
 from seedbed.cli.progress import named_bars
-
-if TYPE_CHECKING:
-    from seedbed.calibration.run import Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +31,7 @@ def calibrate(
             help="Work folder of the frozen ensemble that the plan updates: only new arms are simulated then.",
         ),
     ] = None,
+    language: Language = "en",
     keep: Annotated[
         bool, typer.Option("--keep", help="Put the ensemble into the library: your own, or this installation's.")
     ] = False,
@@ -46,6 +43,7 @@ def calibrate(
     from seedbed import library
     from seedbed.calibration.run import execute, write_outcome
     from seedbed.calibration.surroundings import read_plan
+    from seedbed.report import calibration_tables
 
     console = Console()
     checked = read_plan(plan)
@@ -61,33 +59,6 @@ def calibrate(
             sampling=lambda name, temperature: show(name, round(100 * temperature), 100),
             frozen=frozen,
         )
-    _report(console, outcome, folder)
+    console.print(calibration_tables.terminal(outcome, folder, language))
     if keep:
         console.print(f"kept as {write_outcome(outcome, library.roots()[0] / 'ensembles')}", soft_wrap=True)
-
-
-def _report(console: Console, outcome: Outcome, folder: Path) -> None:
-    from seedbed.calibration import diagnostics
-
-    provenance, calibration = outcome.ensemble.provenance, outcome.calibration
-    moved = diagnostics.movement(outcome.setup.latent, calibration.vectors)
-    table = Table("parameter", "shift", "sd, posterior/prior", "bits", title="What the data moved")
-    for row in moved.itertuples():
-        mark = "" if row.moved else "  (stayed at its prior)"
-        table.add_row(f"{row.parameter}{mark}", f"{row.shift:+.2f}", f"{row.sd_ratio:.2f}", f"{row.bits:.2f}")
-    console.print(table)
-    misses = diagnostics.misfits(calibration).head(8)
-    table = Table("term", "published", "fitted", "tail probability", title="Largest misfits that remain")
-    for row in misses.itertuples():
-        table.add_row(str(row.term), f"{row.observed:.3g}", f"{row.fitted:.3g}", f"{row.tail:.3f}")
-    console.print(table)
-    console.print(
-        f"{provenance.sets} parameter sets, {provenance.effective:.0f} effective of {provenance.members} members, "
-        f"{provenance.minutes:.1f} min; {folder}",
-        soft_wrap=True,
-    )
-    if provenance.effective < outcome.setup.checked.plan.budget.wanted_effective:
-        console.print(
-            "The effective number lies below the plan's: raise most_rounds or subjects, or read the misfits above.",
-            style="yellow",
-        )

@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from seedbed.analysis.paired import milestone_values
 from seedbed.analysis.results import LEVEL, normal_quantile
 from seedbed.analysis.summary import Quantity, Rate, Time, standard_definitions
+from seedbed.analysis.uncertainty import components
 from seedbed.report.summary import Run
 
-Floats = NDArray[np.float64]
 Direction = Literal["benefit", "harm"]
 
 
@@ -62,41 +62,6 @@ OUTCOMES = (
     Outcome("days_anc_below_0_5", "harm"),
 )
 """What the report compares between arms."""
-
-
-def milestone_values(days: Floats, event: NDArray[np.bool_], time: float) -> Floats:
-    r"""Return pseudo-values of Kaplan-Meier survival at a time; their mean is the estimate.
-
-    Parameters
-    ----------
-    days : (n,) time to event or censoring [day]
-    event : (n,) False where censored
-    time : milestone [day]
-
-    Returns
-    -------
-    (n,) numbers; NaN when follow-up ends before the milestone and the curve is above zero.
-
-    Notes
-    -----
-    :math:`v_i=\hat S(t)\,[1-\delta_i 1(T_i\le t)\,n/(Y-d)(T_i)+n\sum_{t_j\le\min(t,T_i)} d_j/(Y_j(Y_j-d_j))]`, the
-    infinitesimal jackknife of the product-limit estimator; the variance of the mean is Greenwood's.
-    Source: Andersen and Perme 2010, doi 10.1177/0962280209105020.
-    """
-    n = len(days)
-    if n == 0 or (days.max() < time and not event[days == days.max()].all()):
-        return np.full(n, np.nan)
-    times, index = np.unique(days, return_inverse=True)
-    events = np.bincount(index, weights=event, minlength=len(times))
-    at_risk = (n - np.concatenate(([0], np.cumsum(np.bincount(index))[:-1]))).astype(float)
-    inside = times <= time
-    survival = float(np.prod(1.0 - events[inside] / at_risk[inside]))
-    if survival == 0.0:
-        return np.zeros(n)
-    left = np.where(inside, at_risk - events, 1.0)
-    cumulated = np.cumsum(np.where(inside, events / (at_risk * left), 0.0))
-    own = np.where(event & (days <= time), n / left[index], 0.0)
-    return survival * (1.0 - own + n * cumulated[index])
 
 
 def values(run: Run, arm: str, outcome: Outcome) -> pd.Series:
@@ -144,23 +109,42 @@ def differences(run: Run, arms: tuple[str, str], outcomes: Sequence[Outcome]) ->
     -------
     DataFrame : endpoint, time_days, experimental, control, one, other (the two means), difference, lower,
         upper (paired), unpaired_lower, unpaired_upper, n (pairs), gain (how many times more subjects an unpaired
-        comparison needs for the same precision), rate (bool)
+        comparison needs for the same precision), rate (bool), parameter_sd (of the difference between parameter
+        sets), total_lower, total_upper (paired, chance and parameters together); the last three are NaN where the
+        run has no ensemble
     """
-    rows = []
+    rows, sets = [], _parameter_sets(run)
     for outcome in outcomes:
         one, other = (values(run, arm, outcome) for arm in arms)
         pairs = pd.concat([one, other], axis=1, join="inner", keys=["one", "other"]).dropna()
         if len(pairs) > 1:
-            rows.append(_difference(pairs, outcome, arms))
+            rows.append(_difference(pairs, outcome, arms, sets))
     return pd.DataFrame(rows)
 
 
-def _difference(pairs: pd.DataFrame, outcome: Outcome, arms: tuple[str, str]) -> dict[str, object]:
+def _parameter_sets(run: Run) -> pd.Series | None:
+    """Return the parameter set of each subject, or None where the run used no ensemble."""
+    name = "parameter_set"
+    return run.subjects.set_index("subject")[name] if run.ensemble and name in run.subjects else None
+
+
+def _parameter_sd(own: pd.Series, sets: pd.Series | None) -> float:
+    """Return the spread of a mean difference between parameter sets; NaN where it cannot be told."""
+    if sets is None:
+        return np.nan
+    found = components(pd.DataFrame({"subject": own.index, "parameter_set": sets.loc[own.index], "value": own}))
+    return np.nan if found.parameter_sd is None else found.parameter_sd
+
+
+def _difference(
+    pairs: pd.DataFrame, outcome: Outcome, arms: tuple[str, str], sets: pd.Series | None
+) -> dict[str, object]:
     n, z = len(pairs), normal_quantile(LEVEL)
     own = pairs["one"] - pairs["other"]
     paired = float(own.std(ddof=1) / np.sqrt(n))
     unpaired = float(np.sqrt((pairs["one"].var(ddof=1) + pairs["other"].var(ddof=1)) / n))
-    middle = float(own.mean())
+    middle, parameter_sd = float(own.mean()), _parameter_sd(own, sets)
+    total = float(np.hypot(parameter_sd, paired))
     return {
         "endpoint": outcome.endpoint,
         "time_days": outcome.time_days,
@@ -177,6 +161,9 @@ def _difference(pairs: pd.DataFrame, outcome: Outcome, arms: tuple[str, str]) ->
         "gain": (unpaired / paired) ** 2 if paired > 0 else np.nan,
         "rate": outcome.is_rate,
         "direction": outcome.direction,
+        "parameter_sd": parameter_sd,
+        "total_lower": middle - z * total,
+        "total_upper": middle + z * total,
     }
 
 

@@ -1,4 +1,4 @@
-"""The table that `seedbed run` prints at its end."""
+"""The table that `seedbed run` prints at its end, and tables of reports as the terminal shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seedbed.report import catalogue, summary
+from seedbed.report import blocks, catalogue, summary
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.naming import arm_name
 from seedbed.report.summary import Run
@@ -60,6 +60,16 @@ def terminal(run_folder: Path | str, language: str = "en") -> RenderableType:
         if any(cells):
             table.add_row(endpoint(t, name, time_days), *(cell or t("format.missing") for cell in cells))
     return Group(table, Text(_caption(run, t), style="dim"))
+
+
+def as_table(found: blocks.Table) -> Table:
+    """Return a table of a report for the terminal; rows that head others are bold, the note stands below."""
+    table = Table(title=found.title or None, caption=found.note or None, caption_justify="left")
+    for place, name in enumerate(found.header):
+        table.add_column(Text(str(name)), justify="left" if place < found.n_text else "right", overflow="fold")
+    for row in found.rows:
+        table.add_row(*(Text(str(cell)) for cell in row), style="bold" if found.is_group(row) else "")
+    return table
 
 
 def _cell(run: Run, arm: str, name: str, time_days: float | None, t: Catalogue) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
+from rich.console import Group
 
 from seedbed.calibration.validation_run import Validation
 from seedbed.report import catalogue, page, theme
 from seedbed.report.blocks import Block, Figure, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
+from seedbed.report.terminal import as_table
 
 ROW_HEIGHT = 15
 VALUE_KIND = "value"
@@ -68,6 +71,17 @@ def write(found: Validation, name: str, out: Path, language: str = "en") -> Path
     """Write the report of a validation as one HTML file and return its path."""
     t = catalogue.load(language)
     return page.write(t("validation.title", name=name), list(_sections(found, t)), out, language)
+
+
+def terminal(found: Validation, language: str = "en") -> Group:
+    """Return every row and the totals as tables for the terminal."""
+    t = catalogue.load(language)
+    rows = [
+        replace(rows_table(group, t), title=t(f"validation.section.{use}"))
+        for use, group in found.rows.groupby("use", sort=False)
+    ]
+    totals = replace(totals_table(found.totals, t), title=t("validation.section.totals"))
+    return Group(*(as_table(table) for table in (*rows, totals)))
 
 
 def _sections(found: Validation, t: Catalogue) -> Iterator[Section]:

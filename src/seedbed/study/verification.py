@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seedbed import engine
+from seedbed.engine import dosing_events
 from seedbed.engine.rosenbrock import ORDER
 
 Array = NDArray[np.float64]
@@ -57,6 +59,7 @@ class Verification:
     points : times looked at
     balances : formulas that should not change, such as ``"A + B"``; those the stoichiometry implies are added
     max_step : longest step, for models that pulse by the clock
+    doses : (time, state, amount) given on the way; a time at which one is given is left out of the comparisons
     """
 
     def __init__(
@@ -66,9 +69,11 @@ class Verification:
         points: int = 51,
         balances: Sequence[str] = (),
         max_step: float | None = None,
+        doses: Sequence[tuple[float, str, float]] = (),
     ) -> None:
-        self.network, self.max_step = network, max_step
+        self.network, self.max_step, self.doses = network, max_step, tuple(doses)
         self.times = np.linspace(0.0, until, points)
+        self.off_doses = ~np.isin(self.times, [when for when, _, _ in self.doses])
         self.program = engine.compile_model(network)
         self.balances = (*balances, *implied_balances(network, self.program.states))
         self.reference = self.run(TIGHT)
@@ -82,10 +87,14 @@ class Verification:
             absolute_tolerance=max(tolerance * 1e-3, 1e-15),
             max_steps=MAX_STEPS,
             max_step=self.max_step,
+            doses=self._given(),
         )
         states = batch.advance(times=self.times)[0]
         row = batch.status.iloc[0]
         return Run(states, "" if row["code"] == 0 else f"at {row['time']:g}: {row['reason']}", int(row["steps"]))
+
+    def _given(self) -> list[engine.Dose]:
+        return [engine.Dose(state, when, amount) for when, state, amount in self.doses]
 
     def findings(self) -> list[Finding]:
         """Return the results of all checks."""
@@ -100,8 +109,8 @@ class Verification:
         ]
 
     def error(self, states: Array, reference: Array) -> float:
-        """Return the largest |difference| / (|reference| + floor)."""
-        difference = np.abs(states - reference) / (np.abs(reference) + self.floors)
+        """Return the largest |difference| / (|reference| + floor), off the dosing times."""
+        difference = (np.abs(states - reference) / (np.abs(reference) + self.floors))[self.off_doses]
         return float(np.nan_to_num(difference, nan=np.inf).max(initial=0.0))
 
     def tolerance_findings(self) -> list[Finding]:
@@ -130,7 +139,9 @@ class Verification:
         else:
             name, states = "SciPy Radau", self._scipy()
         if states is None:
-            return Finding(f"agreement with {name}", "it did not finish or does not read the model", "", None)
+            return Finding(
+                f"agreement with {name}", "it did not finish, or reads no such model or doses", "", None
+            )
         error = self.error(states, self.reference.states)
         return Finding(
             f"agreement with {name}", f"{error:.1e}", f"<= {LIMIT_BETWEEN_SOLVERS:g}", error <= LIMIT_BETWEEN_SOLVERS
@@ -141,7 +152,10 @@ class Verification:
 
         roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
         try:
-            runner = roadrunner.RoadRunner(self.network.sbml)
+            sbml, ids = dosing_events.join(self.network.sbml, [(when, state) for when, state, _ in self.doses])
+            runner = roadrunner.RoadRunner(sbml)
+            for name, (_, _, amount) in zip(ids, self.doses, strict=True):
+                runner[name] = amount
             runner.integrator.relative_tolerance = 1e-9
             runner.integrator.absolute_tolerance = 1e-14
             runner.integrator.maximum_num_steps = 10**7
@@ -158,7 +172,7 @@ class Verification:
         from scipy.integrate import solve_ivp
 
         system = self.program.system
-        if system.events:
+        if system.events or self.doses:
             return None
         graph = system.graph
         fixed = {graph.input("shared", k): system.defaults[name] for k, name in enumerate(system.shared)}
@@ -178,13 +192,18 @@ class Verification:
         return solved.y.T / np.array(factors) if solved.success else None
 
     def balance_findings(self) -> list[Finding]:
-        """Check that what should be conserved is."""
+        """Check that what should be conserved is, from one time to the next without a dose between them."""
         if not self.balances:
             return [Finding("mass balance", "none declared or implied", "", None)]
         program = engine.compile_model(self.network, observables=self.balances)
-        batch = program.start(relative_tolerance=DEFAULT, max_steps=MAX_STEPS, max_step=self.max_step)
+        batch = program.start(
+            relative_tolerance=DEFAULT, max_steps=MAX_STEPS, max_step=self.max_step, doses=self._given()
+        )
         course = batch.advance(times=self.times)[0]
-        drift = np.abs(course - course[0]).max(axis=0) / np.maximum(np.abs(course).max(axis=0), 1e-300)
+        given = np.array([when for when, _, _ in self.doses])
+        dosed = [((given >= start) & (given <= end)).any() for start, end in pairwise(self.times)]
+        changes = np.where(np.array(dosed)[:, None], 0.0, np.diff(course, axis=0))
+        drift = np.abs(changes.cumsum(axis=0)).max(axis=0) / np.maximum(np.abs(course).max(axis=0), 1e-300)
         return [
             Finding(f"conserved: {formula}", f"{change:.1e}", f"<= {LIMIT_BALANCE:g}", bool(change <= LIMIT_BALANCE))
             for formula, change in zip(self.balances, drift, strict=True)

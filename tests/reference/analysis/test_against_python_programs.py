@@ -155,25 +155,6 @@ def test_aalen_johansen_agrees_with_lifelines(replicate_trials):
         assert ours.at(day).value == pytest.approx(theirs.loc[:day].iloc[-1], rel=1e-8)
 
 
-def test_fast_incidence_agrees_with_the_single_trial(replicate_trials):
-    generator = np.random.default_rng(4)
-    time, event, experimental = stacked(replicate_trials)
-    time = time + generator.uniform(0, 0.5, time.shape)
-    competes = event & (generator.uniform(size=time.shape) < 0.3)
-    sets = risk_sets(time, event & ~competes, experimental, competing=competes)
-    found = replicates.incidence_differences(sets, 300.0)
-    for replicate in range(3):
-        cause = np.where(competes[replicate], 2, np.where(event[replicate], 1, 0))
-        curves = [
-            competing.cumulative_incidence(time[replicate][arm], cause[arm]).at(300.0)
-            for arm in (experimental[replicate], ~experimental[replicate])
-        ]
-        assert found.value[replicate] == pytest.approx(curves[0].value - curves[1].value, rel=1e-9)
-        # two consistent variances of the same estimate, equal to first order in 1/n
-        expected = np.hypot(curves[0].standard_error, curves[1].standard_error)
-        assert found.standard_error[replicate] == pytest.approx(expected, rel=0.02)
-
-
 def test_stratified_differences_average_the_single_strata(replicate_trials):
     time, event, experimental = stacked(replicate_trials)
     stratum = np.stack([trial["stratum"].to_numpy() for trial in replicate_trials])

@@ -77,29 +77,6 @@ def test_one_sample_logrank_of_the_reference_itself_is_near_zero():
         hazard_tests.one_sample_logrank([1.0], [True], lambda t: 0 * t)
 
 
-def test_paired_influences_give_greenwood_and_gain_from_pairing():
-    generator = np.random.default_rng(9)
-    n = 400
-    luck = generator.uniform(size=n)
-    cut = generator.uniform(300, 900, n)
-    frames = []
-    for arm, rate in (("cart", 1 / 500), ("asct", 1 / 350)):
-        time = -np.log(luck) / rate
-        frames.append(
-            pd.DataFrame({"subject": np.arange(n), "arm": arm, "time": np.minimum(time, cut), "event": time <= cut})
-        )
-    table = pd.concat(frames)
-    found = paired.survival_difference(table, arms=("cart", "asct"), time=300.0)
-    plain, _ = survival.milestone_difference(table, arms=("cart", "asct"), time=300.0)
-    assert found.paired.value == pytest.approx(plain.value)
-    assert found.unpaired.standard_error == pytest.approx(plain.standard_error, rel=0.01)  # n against n - 1
-    assert found.paired.standard_error < 0.6 * found.unpaired.standard_error
-    means = paired.rmst_difference(table, arms=("cart", "asct"), horizon=300.0)
-    plain, _ = survival.rmst_difference(table, arms=("cart", "asct"), horizon=300.0)
-    assert means.paired.value == pytest.approx(plain.value)
-    assert means.unpaired.standard_error == pytest.approx(plain.standard_error, rel=0.01)
-
-
 def test_paired_mean_difference_by_hand():
     table = pd.DataFrame(
         {

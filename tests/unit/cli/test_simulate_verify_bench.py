@@ -126,6 +126,16 @@ def test_verify_prints_the_report_and_its_verdict(app, model):
     assert run(app, "verify", model, "--until", 5, "--balance", "A + 2*B").exit_code == 1
 
 
+def test_verify_gives_the_doses_of_the_benchmark_and_says_so(app, model):
+    assert "time 0 to 5, without doses" in run(app, "verify", model, "--until", 5).stdout
+    assert verify.doses_until(model, 5.0) == []
+    doses = verify.doses_until("asct_cart", 10.0)
+    assert [when for when, _, _ in doses] == [6.0, 7.0, 8.0, 9.0]
+    assert verify.title("asct_cart", 10.0, doses).endswith(
+        "time 0 to 10, with the 4 doses of its benchmark before then"
+    )
+
+
 def test_simulate_prints_each_column_once(app, model):
     result = run(app, "simulate", model, "--until", 1, "--points", 2, "--observe", "k", "--observe", "k",
                  "--observe", "time")  # fmt: skip

@@ -36,8 +36,9 @@ def write(folder: Path, arms: tuple[str, ...] = ARMS, n: int = 200, seed: int = 
     parts = [_endpoints(arm, subjects, enrolled.arm_tables[arm], luck) for arm in arms]
     endpoints = pd.concat(parts, ignore_index=True)
     endpoints["arm"] = endpoints["arm"].astype("category")
+    sets = pd.Series((luck[:, 7] * 4 // 1).astype(int), index=subjects["subject"]) if calibrated else None
     tables = {
-        "subjects": subjects,
+        "subjects": subjects if sets is None else subjects.assign(parameter_set=sets.to_numpy()),
         "endpoints": endpoints,
         "events": _events(endpoints),
         "failures": pd.DataFrame(
@@ -48,7 +49,6 @@ def write(folder: Path, arms: tuple[str, ...] = ARMS, n: int = 200, seed: int = 
     }
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
-    sets = pd.Series(luck[:, 7] * 4 // 1, index=subjects["subject"]) if calibrated else None
     rows = summarize(endpoints, parameter_sets=sets)
     (folder / "summary.json").write_text(json.dumps(rows, indent=1))
     manifests.write(folder, _manifest(n, seed, enrollment.resolve(trial, who), calibrated))

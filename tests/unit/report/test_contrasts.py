@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seedbed.analysis import paired, uncertainty
 from seedbed.analysis.survival import kaplan_meier
 from seedbed.report import contrasts
 from seedbed.report.contrasts import Outcome
+from seedbed.report.sections import comparison
+from seedbed.report.setting import Setting
 
 
 def censored_times(n=400, seed=3):
@@ -17,7 +20,7 @@ def censored_times(n=400, seed=3):
 
 def test_milestone_values_average_to_kaplan_meier_with_greenwoods_error():
     days, event = censored_times()
-    values = contrasts.milestone_values(days, event, 250.0)
+    values = paired.milestone_values(days, event, 250.0)
     estimate = kaplan_meier(days, event).at(250.0)
     assert values.mean() == pytest.approx(estimate.value, abs=1e-12)
     assert values.std(ddof=0) / np.sqrt(len(days)) == pytest.approx(estimate.standard_error, rel=1e-9)
@@ -25,12 +28,12 @@ def test_milestone_values_average_to_kaplan_meier_with_greenwoods_error():
 
 def test_milestone_values_are_zero_or_one_without_censoring():
     days = np.array([5.0, 20.0, 40.0, 80.0])
-    values = contrasts.milestone_values(days, np.ones(4, bool), 30.0)
+    values = paired.milestone_values(days, np.ones(4, bool), 30.0)
     assert values == pytest.approx([0, 0, 1, 1], abs=1e-12)
 
 
 def test_milestone_beyond_follow_up_is_unknown():
-    values = contrasts.milestone_values(np.array([5.0, 20.0]), np.array([True, False]), 30.0)
+    values = paired.milestone_values(np.array([5.0, 20.0]), np.array([True, False]), 30.0)
     assert np.isnan(values).all()
 
 
@@ -56,6 +59,34 @@ def test_swapping_arms_flips_the_sign(run):
     other = contrasts.differences(run, ("cart", "asct_cart"), contrasts.available(run))
     assert one["difference"].to_numpy() == pytest.approx(-other["difference"].to_numpy())
     assert one["lower"].to_numpy() == pytest.approx(-other["upper"].to_numpy())
+
+
+def test_an_ensemble_widens_the_interval_by_the_spread_between_parameter_sets(run, square_run):
+    outcome = [Outcome("best_complete_response")]
+    row = contrasts.differences(square_run, ("asct_cart", "cart"), outcome).iloc[0]
+    sets = square_run.subjects.set_index("subject")["parameter_set"]
+    arms = (square_run.arm(arm).set_index("subject")["best_response"] for arm in ("asct_cart", "cart"))
+    one, other = (response.eq("CR").astype(float) for response in arms)
+    table = pd.DataFrame({"subject": one.index, "parameter_set": sets.loc[one.index], "value": one - other})
+    expected = uncertainty.components(table).parameter_sd
+    assert row["parameter_sd"] == pytest.approx(expected)
+    half = np.hypot(row["upper"] - row["difference"], 1.959964 * expected)
+    assert row["total_upper"] - row["difference"] == pytest.approx(half, rel=1e-6)
+    assert row["difference"] - row["total_lower"] == pytest.approx(half, rel=1e-6)
+    without = contrasts.differences(run, ("asct_cart", "cart"), outcome).iloc[0]
+    assert without[["parameter_sd", "total_lower", "total_upper"]].isna().all()
+
+
+def test_the_report_says_which_part_is_which(run, square_run, t):
+    shown = {}
+    for name, found in (("without", run), ("with", square_run)):
+        table = comparison.differences(Setting.of(found, t)).blocks[-1]
+        assert all(len(row) in (1, len(table.header)) for row in table.rows)
+        shown[name] = ([str(cell) for cell in table.header], table.note)
+    assert t("difference.total") in shown["with"][0]
+    assert t("difference.total_note") in shown["with"][1]
+    assert t("difference.total") not in shown["without"][0]
+    assert t("difference.total_note") not in shown["without"][1]
 
 
 def test_square_needs_all_four_corners(run, square_run):

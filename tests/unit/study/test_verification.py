@@ -57,3 +57,14 @@ def test_a_wrong_course_is_seen(chain):
     wrong = chain.reference.states * (1 + 1e-3)
     assert chain.error(wrong, chain.reference.states) == pytest.approx(1e-3, rel=1e-2)
     assert chain.error(np.full_like(wrong, np.nan), chain.reference.states) == np.inf
+
+
+def test_doses_are_given_to_both_solvers_and_break_no_balance():
+    doses = [(1.0, "A", 2.0), (2.53, "B", 4.0)]
+    verification = Verification(engine.read_model(CHAIN), until=5.0, doses=doses)
+    assert verification.reference.states[-1].sum() == pytest.approx(7.0, rel=1e-9)
+    findings = by_name(verification.findings())
+    assert findings["agreement with libRoadRunner"].passed is True
+    assert findings["conserved"].passed is True
+    failed = Verification(engine.read_model(CHAIN), 5.0, balances=("A + 2*B",), doses=doses).balance_findings()
+    assert [finding.passed for finding in failed] == [False, True]

@@ -62,19 +62,28 @@ def _difference_words(setting: Setting, row: dict[str, object]) -> str:
 
 def _difference_table(setting: Setting, table: pd.DataFrame) -> Table:
     t, arms = setting.t, setting.arms
+    with_parameters = bool(table["parameter_sd"].notna().any())
+    parameters = (
+        Cell(t("spread.parameter"), note=t("uncertainty.standard_deviation")),
+        Cell(t("difference.total"), note=t("format.level")),
+    )
     header = (
         t("axis.endpoint"), arms.labels[setting.run.arms[0]], t("difference.control"), t("difference.difference"),
-        Cell(t("difference.paired"), note=t("format.level")), Cell(t("difference.unpaired"), note=t("format.level")),
+        Cell(t("difference.paired"), note=t("format.level")), *(parameters if with_parameters else ()),
+        Cell(t("difference.unpaired"), note=t("format.level")),
         Cell(t("difference.gain"), note=t("difference.gain_note")),
     )  # fmt: skip
     rows: list[tuple[str | Cell, ...]] = []
     for control, group in table.groupby("control", sort=False):
         rows.append((t("difference.against", arm=arms.labels[str(control)]),))
-        rows += [_difference_row(setting, row) for row in group.to_dict("records")]
-    return Table(header, tuple(rows), t("difference.table"), t("difference.table_note"), layout="dense")
+        rows += [_difference_row(setting, row, with_parameters=with_parameters) for row in group.to_dict("records")]
+    note = t("difference.table_note")
+    if with_parameters:
+        note = t("format.sentences", first=note, second=t("difference.total_note"))
+    return Table(header, tuple(rows), t("difference.table"), note, layout="dense")
 
 
-def _difference_row(setting: Setting, row: dict[str, object]) -> tuple[str, ...]:
+def _difference_row(setting: Setting, row: dict[str, object], *, with_parameters: bool) -> tuple[str, ...]:
     t, rate = setting.t, row["rate"]
 
     def level(value: float) -> str:
@@ -83,14 +92,25 @@ def _difference_row(setting: Setting, row: dict[str, object]) -> tuple[str, ...]
     def change(value: float) -> str:
         return signed(t, 100 * value if rate else value)
 
+    def interval(name: str) -> str:
+        if pd.isna(row[f"{name}lower"]):
+            return t("format.missing")
+        return t.interval(change(row[f"{name}lower"]), change(row[f"{name}upper"]))
+
+    parameters = ()
+    if with_parameters:
+        spread = row["parameter_sd"]
+        shown = t.number(100 * spread if rate else spread, 1) if pd.notna(spread) else t("format.missing")
+        parameters = (shown, interval("total_"))
     times = t("difference.times", value=t.number(row["gain"], 1)) if pd.notna(row["gain"]) else t("format.missing")
     return (
         str(row["outcome"]),
         level(row["one"]),
         level(row["other"]),
         points(t, row["difference"]) if rate else signed(t, row["difference"]),
-        t.interval(change(row["lower"]), change(row["upper"])),
-        t.interval(change(row["unpaired_lower"]), change(row["unpaired_upper"])),
+        interval(""),
+        *parameters,
+        interval("unpaired_"),
         times,
     )
 

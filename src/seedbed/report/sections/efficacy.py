@@ -72,8 +72,11 @@ def _difference_note(setting: Setting, name: str, time_days: float | None) -> st
     if table.empty:
         return ""
     row = table.iloc[0]
-    bounds = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
-    return t("headline.difference", difference=points(t, row["difference"]), interval=bounds)
+    known = pd.notna(row["total_lower"])
+    ends = ("total_lower", "total_upper") if known else ("lower", "upper")
+    bounds = t.interval(*(signed(t, 100 * row[name]) for name in ends))
+    values = {"difference": points(t, row["difference"]), "interval": bounds}
+    return t("headline.difference_with_parameters", **values) if known else t("headline.difference", **values)
 
 
 def _sureness(setting: Setting) -> Notice:

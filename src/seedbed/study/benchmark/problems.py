@@ -107,18 +107,25 @@ def library_problem(name: str, n: int) -> Problem:
 
     content = documents.read(library.find("benchmarks", name), BenchmarkFile)
     model = read_model(content.model)
-    doses = [(day, d.target, np.full(n, d.amount)) for d in content.doses for day in d.days]
     return Problem(
         name=name,
         sbml=model.sbml,
         varied=content.varied,
         values=sampled_values(model.sbml, content.varied, content.spread, n),
-        doses=tuple(doses),
+        doses=tuple((day, target, np.full(n, amount)) for day, target, amount in benchmark_doses(name)),
         times=np.arange(0.0, content.until + 1),
         observables=tuple(content.observables),
         floors=np.array(list(content.observables.values())),
         absolute_share=content.absolute_share,
     )
+
+
+def benchmark_doses(name: str) -> tuple[tuple[float, str, float], ...]:
+    """Return the doses (time, state, amount) of a benchmark of the library; none if there is none of this name."""
+    if name not in library.names("benchmarks"):
+        return ()
+    content = documents.read(library.find("benchmarks", name), BenchmarkFile)
+    return tuple((day, dose.target, dose.amount) for dose in content.doses for day in dose.days)
 
 
 def file_problem(path: str, until: float, n: int, points: int = 101) -> Problem:
