@@ -16,7 +16,12 @@ from seedbed.report import blocks, catalogue, charts, contrasts, diagrams, wordi
 from seedbed.report.sections import closing, efficacy, safety
 
 SOURCE = Path(report.__file__).parent
-FILES = sorted(file for file in SOURCE.rglob("*") if file.suffix in {".py", ".j2"} and file.stem != "forest")
+FILES = sorted(
+    file
+    for folder in (SOURCE, SOURCE.parent / "cli")
+    for file in folder.rglob("*")
+    if file.suffix in {".py", ".j2"} and file.stem != "forest"
+)
 CALL = re.compile(r"""\b(?:t|self)\(\s*(f?)(["'])((?:[^"'\\{}]|\{[^{}]*\})+)\2""")
 NAMED = re.compile(r"""\bt\.name\(\s*(["'])([a-z_]+)\1""")
 
