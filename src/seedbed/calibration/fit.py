@@ -18,7 +18,7 @@ likelihood. See ``docs/decisions/calibration_method.md``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -30,13 +30,15 @@ from scipy.stats import qmc
 from seedbed.calibration.emulator import Simulated
 from seedbed.calibration.emulator import fit as fit_emulators
 from seedbed.calibration.posterior import Posterior
-from seedbed.calibration.sampler import Draws, effective_size, sample, systematic
+from seedbed.calibration.sampler import Draws, effective_size, sample
 from seedbed.calibration.simulator import Work
 from seedbed.calibration.space import Latent, arm_coordinates
 from seedbed.calibration.terms import Terms, log_likelihood
 from seedbed.documents import Content
 
 Floats = NDArray[np.float64]
+_LAST = 97
+"""Number of the random stream of the last posterior."""
 
 
 class Budget(Content):
@@ -127,29 +129,28 @@ class Calibration:
     Attributes
     ----------
     latent : coordinates
-    members : (M, D) latent vectors of the last round
-    log_weights : (M,) their importance weights
-    posterior : the posterior with emulators that have seen every member, for studies left out and misfits
+    draws : (M, D) latent vectors of the last posterior
+    posterior : the last posterior, with emulators that have seen every member
     rounds : one entry a round
-    chosen : (K,) positions of the members resampled into the ensemble
+    size : how many of the draws become the ensemble
     """
 
     latent: Latent
-    members: Floats
-    log_weights: Floats
+    draws: Floats
     posterior: Posterior
     rounds: tuple[Round, ...]
-    chosen: NDArray[np.int64] = field(repr=False)
+    size: int
 
     @property
     def effective(self) -> float:
-        """Effective number of members."""
-        return effective_size(self.log_weights)
+        """Effective number of parameter sets of the ensemble: those that never moved apart count once."""
+        _, copies = np.unique(self.vectors, axis=0, return_counts=True)
+        return effective_size(np.log(copies))
 
     @property
     def vectors(self) -> Floats:
         """The (K, D) latent vectors of the ensemble."""
-        return self.members[self.chosen]
+        return self.draws[: self.size]
 
 
 def prior_design(latent: Latent, n: int, seed: int) -> Floats:
@@ -221,8 +222,8 @@ def calibrate(
         posterior = Posterior(latent, fit_emulators(latent.terms, simulated, importance=importance))
         if rounds[-1].is_enough(budget):
             break
-    chosen = systematic(log_weights, budget.ensemble, np.random.default_rng([work.seed, 99]))
-    return Calibration(latent, members, log_weights, posterior, tuple(rounds), chosen)
+    draws = _stored(work, "posterior", lambda: _last_draws(posterior, budget, work, progress))
+    return Calibration(latent, draws, posterior, tuple(rounds), budget.ensemble)
 
 
 def _near(latent: Latent, vectors: Floats, simulated: Mapping[str, Simulated]) -> dict[str, Floats]:
@@ -248,6 +249,14 @@ def _draw(
 
     generator = np.random.default_rng([work.seed, number])
     return sample(posterior, budget.particles, generator, progress=report)
+
+
+def _last_draws(
+    posterior: Posterior, budget: Budget, work: Work, progress: Callable[[str, float], None] | None
+) -> Floats:
+    """Return draws of the posterior whose emulators have seen every member, in random order."""
+    found = _draw(posterior, budget, work, _LAST, progress).vectors
+    return found[np.random.default_rng([work.seed, 99]).permutation(len(found))]
 
 
 def _members(draws: Draws, budget: Budget, seed: int) -> Floats:

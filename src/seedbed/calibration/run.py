@@ -10,7 +10,6 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from seedbed import __version__, library
@@ -23,7 +22,6 @@ from seedbed.calibration.fit import Calibration, Earlier, calibrate
 from seedbed.calibration.plan import Checked, PlanArm
 from seedbed.calibration.priors import LogitNormal, LogNormal, Prior, Uniform
 from seedbed.calibration.readings import Piece, terms_of_arm
-from seedbed.calibration.sampler import systematic
 from seedbed.calibration.simulator import Progress, Work
 from seedbed.calibration.space import Latent, Parameter, Space, arm_coordinates
 from seedbed.calibration.store import Store, write_whole
@@ -173,7 +171,7 @@ def execute(
     store.claim(hashes if frozen is None else {**hashes, "goes_on_from": plan.updates.frozen_hash})
     work = work_of(setup, store, workers, progress)
     calibration = calibrate(setup.latent, work, plan.budget, sampling, earlier)
-    left_out = cross_validation(setup, calibration, workers, progress)
+    left_out = cross_validation(setup, calibration, progress)
     minutes = store.add_minutes((time.monotonic() - began) / 60.0)
     found = Ensemble(sets_of(setup.latent, calibration.vectors), _provenance(setup, calibration, hashes, minutes))
     outcome = Outcome(setup, calibration, found, left_out)
@@ -221,14 +219,12 @@ def earlier_of(checked: Checked, store: Store) -> Earlier:
     return Earlier(setup.latent, vectors[numbers[-1]], simulated)
 
 
-def cross_validation(setup: Setup, calibration: Calibration, workers: int, progress: Progress | None) -> pd.DataFrame:
+def cross_validation(setup: Setup, calibration: Calibration, progress: Progress | None) -> pd.DataFrame:
     """Predict each fitted study from the others."""
     checked = setup.checked
     rows = [row for name in checked.arms("fit") for row in rows_of(setup.pieces[name], "fit")]
     told = None if progress is None else lambda done, total: progress("studies left out", done, total)
-    generator = np.random.default_rng([checked.plan.seed, 98])
-    draws = calibration.members[systematic(calibration.log_weights, len(calibration.members), generator)]
-    return cross_validate(calibration.posterior, draws, rows, checked.plan.seed, workers=workers, progress=told)
+    return cross_validate(calibration.posterior, calibration.draws, rows, checked.plan.seed, progress=told)
 
 
 def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, object], minutes: float) -> Provenance:
@@ -239,9 +235,9 @@ def _provenance(setup: Setup, calibration: Calibration, hashes: Mapping[str, obj
         plan=plan.id,
         model=plan.model,
         seed=plan.seed,
-        sets=len(calibration.chosen),
+        sets=len(calibration.vectors),
         effective=round(calibration.effective, 1),
-        members=len(calibration.members),
+        members=len(calibration.draws),
         products=tuple(setup.latent.space.products),
         parameters=changes_of(setup.checked),
         priors={name: p.prior for name, p in plan.parameters.items()},
