@@ -134,7 +134,7 @@ def test_an_update_simulates_new_arms_only_and_ends_where_all_arms_together_do(t
     some = {arm: setting for arm, setting in trial.ARMS.items() if arm != new}
     first = Latent(trial.space(some), terms.subset(set(some), by="arm"))
     store = Store(tmp_path)
-    before = run_on(first, store)
+    run_on(first, store)
     vectors = [v for n in range(9) if (v := store.read_array(f"members-{n}")) is not None]
     work = Work(trial.SyntheticSimulator(), first.space, first.terms, 64, 5, store)
     rounds = [work.members(n, arm_coordinates(first, v, first.terms.arms)) for n, v in enumerate(vectors)]
