@@ -1,4 +1,4 @@
-"""The protocol and the population of the how-to pages work as they stand there."""
+"""The protocols and the population of the how-to pages and the tutorial work as they stand there."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from seedbed import population, protocol
 from seedbed.trial import enrollment
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how_to"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _example(page, folder):
-    text = (HOW_TO / page).read_text(encoding="utf-8")
+    text = (DOCS / page).read_text(encoding="utf-8")
     content = re.search(r"```yaml\n(.*?)```", text, re.DOTALL).group(1)
     file = folder / "example.yaml"
     file.write_text(content, encoding="utf-8")
@@ -20,7 +20,7 @@ def _example(page, folder):
 
 
 def test_the_protocol_of_the_page_enrolls(tmp_path):
-    file, text = _example("write_a_protocol.md", tmp_path)
+    file, text = _example("how_to/write_a_protocol.md", tmp_path)
     trial, who = enrollment.read(file)
     enrolled = enrollment.enroll(protocol.square(trial), who, 20, seed=1)
     assert list(enrolled.arm_tables) == ["asct_cart", "asct_cart_anti_pd1", "asct", "cart", "neither"]
@@ -29,9 +29,16 @@ def test_the_protocol_of_the_page_enrolls(tmp_path):
 
 
 def test_the_population_of_the_page_draws(tmp_path):
-    file, text = _example("write_a_population.md", tmp_path)
+    file, text = _example("how_to/write_a_population.md", tmp_path)
     who = population.read(file, known_parameters=enrollment.model_parameters("asct_cart"))
     drawn = population.draw(who, {}, range(200), seed=1)
     assert drawn["ldh_ratio"].median() == pytest.approx(2.2, rel=0.2)
     for form in ("set", "factor", "power", "exponential", "geometric", "levels"):
         assert f"`{form}`" in text
+
+
+def test_the_protocol_of_the_tutorial_enrolls(tmp_path):
+    file, _ = _example("tutorials/first_trial.md", tmp_path)
+    trial, who = enrollment.read(file)
+    enrolled = enrollment.enroll(protocol.square(trial), who, 20, seed=1)
+    assert list(enrolled.arm_tables) == ["day_2", "day_7", "asct", "cart", "neither"]

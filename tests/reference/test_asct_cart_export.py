@@ -5,8 +5,9 @@ import pytest
 
 import asct_cart_doses as doses
 from roadrunner_course import Course
-from seedbed import engine
+from seedbed import engine, protocol
 from seedbed.model import read_model, to_antimony, to_sbml
+from seedbed.trial import enrollment
 
 ONE_CELL = 1e-9
 PLANS = {
@@ -19,6 +20,15 @@ PATIENTS = {
     "k_effector_proliferation_max": np.array([1.95, 1.5]),
     "costimulation_cytokine": np.array([1.0, 2.0]),
 }
+
+
+N_SUBJECTS = 50
+ARMS = ("asct_cart", "asct", "cart", "neither")
+
+
+def excess(found, expected):
+    """Difference over what the project allows: 1e-4 of the reference and one cell (or 1e-9 of the state's unit)."""
+    return np.abs(found - expected) / (1e-4 * np.abs(expected) + ONE_CELL)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +62,41 @@ def test_two_integrators_agree(plan, model, names, program):
     for patient in range(2):
         values = {name: float(drawn[patient]) for name, drawn in PATIENTS.items()}
         expected = course.run(list(times), list(names), PLANS[plan], values)
-        # 1e-4 of the reference and one cell (or 1e-9 of the state's unit) is the bar of the project
-        excess = np.abs(found[patient] - expected.to_numpy()) / (1e-4 * np.abs(expected.to_numpy()) + ONE_CELL)
-        assert excess.max() < 1, names[int(excess.max(axis=0).argmax())]
+        beyond = excess(found[patient], expected.to_numpy())
+        assert beyond.max() < 1, names[int(beyond.max(axis=0).argmax())]
+
+
+@pytest.fixture(scope="module")
+def enrolled():
+    trial, who = enrollment.read("asct_cart_lbcl")
+    trial = protocol.square(trial)
+    return trial, enrollment.enroll(trial, who, N_SUBJECTS, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARMS)
+def test_two_integrators_agree_for_virtual_patients_in_every_arm(name, enrolled, model, names):
+    trial, people = enrolled
+    drawn = enrollment.parameters(people, name)
+    given = protocol.doses(trial.arms[name], people.arm_tables[name], people.subjects)
+    times = np.arange(0.0, 401.0, 10.0)
+    program = engine.compile_model(engine.read_model(model.sbml), varied=tuple(drawn.columns), observables=names)
+    batch = program.start(
+        drawn.to_numpy(dtype=float),
+        doses=tuple(given),
+        relative_tolerance=1e-9,
+        absolute_tolerance=1e-14,
+        max_steps=200_000,
+    )
+    found = batch.advance(times=times)
+    course = Course(model.sbml, relative=1e-10, absolute=1e-14)
+    for patient in range(N_SUBJECTS):
+        plan = [(float(dose.time[patient]), dose.target, float(dose.amount[patient])) for dose in given]
+        plan = [dose for dose in plan if not np.isnan(dose[0]) and dose[0] <= times[-1]]
+        values = {parameter: float(drawn[parameter].iloc[patient]) for parameter in drawn}
+        expected = course.run(list(times), list(names), plan, values)
+        beyond = excess(found[patient], expected.to_numpy())
+        assert beyond.max() < 1, (patient, names[int(beyond.max(axis=0).argmax())])
 
 
 def test_antimony_export_is_the_same_model(model):

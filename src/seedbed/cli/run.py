@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from seedbed.cli.options import Language, Workers
 from seedbed.errors import FailedSubjectsError
@@ -143,13 +143,14 @@ def _last_line(folder: Path, made: Path, seconds: float, t: Catalogue) -> str:
 
 @contextmanager
 def _bar(request: Request, console: Console) -> Iterator[Report]:
-    """Show done, failed, rate and time left for each arm."""
+    """Show done, failed, rate, time passed and time left for each arm."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=min(40, shutil.get_terminal_size().columns // 3)),
         MofNCompleteColumn(),
         TextColumn("failed {task.fields[failed]}"),
         TextColumn("{task.fields[rate]:.0f}/s"),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:

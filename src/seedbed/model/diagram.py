@@ -38,9 +38,17 @@ _STYLE = (
 )
 
 
+SPELLED = {
+    "b": "B", "t": "T", "cart": "CAR-T", "cd34": "CD34", "cns": "CNS", "crp": "CRP", "gcsf": "G-CSF",
+    "gmcsf": "GM-CSF", "igg": "IgG", "nk": "NK", "pd1": "PD-1", "chemo": "chemotherapy",
+    "IL1": "IL-1", "IL2": "IL-2", "IL6": "IL-6", "IL7": "IL-7", "IL15": "IL-15",
+}  # fmt: skip
+"""Parts of ids that the field writes otherwise."""
+
+
 def words(name: str) -> str:
-    """Return an id as words: ``IL15_plasma`` as ``IL15 plasma``."""
-    return name.replace("_", " ")
+    """Return an id as words of the field: ``IL15_plasma`` as ``IL-15 plasma``."""
+    return " ".join(SPELLED.get(part, part) for part in name.split("_"))
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,8 @@ def _draw_row(row: Row, left: float, top: float) -> str:
     height = row.height - 8
     middle = top + height / 2
     body = [
-        f'<rect class="box" x="{left + BOX_LEFT}" y="{top}" width="{BOX_WIDTH}" height="{height}" rx="5"/>',
+        f'<rect class="box" x="{left + BOX_LEFT}" y="{top}" width="{BOX_WIDTH}" height="{height}" rx="5">'
+        f"<title>{escape(row.state.describes)}</title></rect>",
         _text(left + BOX_LEFT + BOX_WIDTH / 2, middle + 4, words(row.state.id), anchor="middle"),
     ]
     first = middle + 4 - LINE * (len(row.lines) - 1) / 2

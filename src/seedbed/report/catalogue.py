@@ -49,6 +49,10 @@ class Catalogue:
         """Tell whether the catalogue holds a key."""
         return key in self.texts
 
+    def phrase(self, english: str) -> str:
+        """Return a sentence of the content in this language, or as it is where a user's own file brought it."""
+        return self.texts.get(f"phrase.{english}", english)
+
     def name(self, family: str, identifier: str) -> str:
         """Return the word of an id of the content, or the id in plain words where a user's own file brought it.
 

@@ -24,6 +24,9 @@ KIND_COLORS = {
 }
 
 
+SIGNED_DAYS = {"labelExpr": "datum.value == 0 ? '0' : format(datum.value, '+d')"}
+
+
 def regimen(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str = "") -> alt.VConcatChart:
     """Draw what is given when: a row an item, a panel an arm, days from stem cells below and from CAR-T above.
 
@@ -52,7 +55,8 @@ def _regimen_panel(
     scale = alt.Scale(domain=[kinds[kind] for kind in drawn], range=[KIND_COLORS[kind] for kind in drawn])
     ticks = _day_ticks(domain)
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=260))
-    axis = alt.Axis(values=ticks, title=t(f"clock.{clock}"), grid=True, labelFlush=False, format="+d", orient="bottom")
+    title_below = t(f"clock.{clock}")
+    axis = alt.Axis(values=ticks, title=title_below, grid=True, labelFlush=False, orient="bottom", **SIGNED_DAYS)
     x = alt.X("begin:Q", scale=alt.Scale(domain=list(domain), nice=False), axis=axis)
     base = alt.Chart(frame)
     tooltip = [alt.Tooltip("label:N", title=t("axis.item")), alt.Tooltip("text:N", title=t("axis.dose"))]
@@ -79,7 +83,7 @@ def _day_ticks(domain: tuple[float, float]) -> list[int]:
 def _upper_axis(frame: pd.DataFrame, t: Catalogue, domain: tuple[float, float], offset: float) -> alt.Chart:
     """Return an invisible mark that carries the axis of days from the CAR-T cells."""
     shifted = (domain[0] - offset, domain[1] - offset)
-    axis = alt.Axis(values=_day_ticks(shifted), title=t("clock.cart"), orient="top", grid=False, format="+d")
+    axis = alt.Axis(values=_day_ticks(shifted), title=t("clock.cart"), orient="top", grid=False, **SIGNED_DAYS)
     scale = alt.Scale(domain=list(shifted), nice=False)
     return alt.Chart(frame).mark_point(opacity=0, size=0).encode(x=alt.X("start:Q", scale=scale, axis=axis))
 

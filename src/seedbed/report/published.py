@@ -133,8 +133,6 @@ class Comparison:
         if treated:
             given = [f"{element}_day" for element in ("stem_cell", "cart") if self.setting.run.has(element, arm)]
             rows = rows.dropna(subset=given)
-        if "crs_grade_clinician" in rows:
-            rows = rows.assign(crs_grade=rows["crs_grade_clinician"])
         if from_treatment:
             names = {f"{name}_days_from_day_zero": f"{name}_days" for name in ("pfs", "os", "efs")}
             known = {old: new for old, new in names.items() if old in rows}

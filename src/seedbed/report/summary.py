@@ -92,7 +92,7 @@ def read(run_folder: Path | str) -> Run:
         endpoints=endpoints.assign(arm=endpoints["arm"].astype(str)),
         events=_table(folder, "events"),
         failures=_table(folder, "failures", needed=False),
-        flow=_flow(_table(folder, "flow", needed=False)),
+        flow=_table(folder, "flow", needed=False),
         trajectories=_table(folder, "trajectories", needed=False),
         summary=_summary(folder),
     )
@@ -113,14 +113,6 @@ def _covariates(folder: Path) -> pd.DataFrame:
         raise RunError(f"{file}: missing; the run is unfinished, run the same command again to resume")
     names = [name for name in pq.read_schema(file).names if not name.startswith(PARAMETER_PREFIX)]
     return pd.read_parquet(file, columns=names)
-
-
-def _flow(flow: pd.DataFrame) -> pd.DataFrame:
-    """Return the flow with the counts of all shards added, arms and steps in their order."""
-    if flow.empty:
-        return pd.DataFrame(columns=["arm", "step", "n"])
-    flow = flow.assign(arm=flow["arm"].astype(str), step=flow["step"].astype(str))
-    return flow.groupby(["arm", "step"], sort=False, as_index=False)["n"].sum()
 
 
 def _summary(folder: Path) -> pd.DataFrame:

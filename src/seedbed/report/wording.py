@@ -71,7 +71,7 @@ def points(t: Catalogue, share: float, *, digits: int = 1) -> str:
 
 def signed(t: Catalogue, value: float, digits: int = 1) -> str:
     """Return a number with its sign."""
-    return ("+" if value > 0 else "") + t.number(value, digits)
+    return ("+" if round(value, digits) > 0 else "") + t.number(value, digits)
 
 
 def joined(t: Catalogue, parts: Sequence[str]) -> str:

@@ -143,12 +143,6 @@ class ClinicalRecord:
         """Return the id of the measurements, care or outcomes it was kept by."""
         return self.contents[part].rsplit("/", 1)[0]
 
-    @property
-    def response_clock(self) -> NDArray[np.str_]:
-        """Which day 0 response counts from: cart, stem_cells or planned, (n,)."""
-        without_cart = np.where(np.isnan(self.stem_cell_day), "planned", "stem_cells")
-        return np.where(np.isnan(self.cart_day), without_cart, "cart")
-
     def take(self, rows: ArrayLike) -> ClinicalRecord:
         """Return the record of some of the subjects, by row or boolean mask."""
         rows = np.arange(len(self.subjects))[np.asarray(rows)]

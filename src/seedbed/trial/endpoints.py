@@ -153,18 +153,20 @@ class _Case:
 def _identity(case: _Case) -> Columns:
     record = case.record
     n_subjects = len(record.subjects)
+    transplanted, infused = record.stem_cell_day <= case.last_day, record.cart_day <= case.last_day
+    counted = [infused & (record.day_zero == record.cart_day), transplanted & (record.day_zero == record.stem_cell_day)]
     return {
         "subject": record.subjects,
         "arm": np.full(n_subjects, record.arm, dtype=object),
         "selected": record.selected,
         "rules": np.full(n_subjects, case.rules.label, dtype=object),
         "data_cut_days": np.full(n_subjects, case.cut),
-        "stem_cell_day": record.stem_cell_day,
-        "cart_day": record.cart_day,
+        "stem_cell_day": np.where(transplanted, record.stem_cell_day, np.nan),
+        "cart_day": np.where(infused, record.cart_day, np.nan),
         "day_zero_day": record.day_zero,
-        "response_clock": record.response_clock.astype(object),
-        "transplanted": record.stem_cell_day <= case.last_day,
-        "infused": record.cart_day <= case.last_day,
+        "response_clock": np.select(counted, ["cart", "stem_cells"], "planned").astype(object),
+        "transplanted": transplanted,
+        "infused": infused,
     }
 
 

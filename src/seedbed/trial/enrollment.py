@@ -419,3 +419,8 @@ def _arm_steps(arm: Arm, table: pd.DataFrame) -> list[tuple[str, int]]:
             steps += [(f"not {part}: {why}", int(counts.get(why, 0))) for why in (PROGRESSION, DEATH, *reasons)]
             steps.append((part, int(counts.get("", 0))))
     return steps
+
+
+def merge_flows(flows: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of several blocks of candidates added up, steps in the order of their first appearance."""
+    return flows.groupby(["arm", "step"], sort=False, as_index=False)["n"].sum()

@@ -304,8 +304,8 @@ def _finish(record: ClinicalRecord, table: pd.DataFrame, fates: Fates) -> pd.Dat
         arm=record.arm,
         end_day=np.minimum(table.get("end_day", np.nan), end),
         grade=table.get("grade", np.nan),
-        stem_cell_day=record.stem_cell_day[row],
-        cart_day=record.cart_day[row],
+        stem_cell_day=np.where(record.stem_cell_day[row] <= end, record.stem_cell_day[row], np.nan),
+        cart_day=np.where(record.cart_day[row] <= end, record.cart_day[row], np.nan),
     )
     kept = table[(table["day"] <= end).to_numpy()]
     order = ["subject", "arm", "event", "day", "end_day", "grade", "detail", "stem_cell_day", "cart_day"]

@@ -20,8 +20,10 @@ import yaml
 
 from seedbed import analysis
 from seedbed.errors import FailedSubjectsError, RunError
+from seedbed.tables import to_arrow
 from seedbed.trial import disk
 from seedbed.trial import manifest as manifests
+from seedbed.trial.enrollment import merge_flows
 from seedbed.trial.execution import Where, Work, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
 from seedbed.trial.shards import Shards, peak_memory_mib
@@ -128,6 +130,7 @@ def execute(
         with open_pool(where, min(workers, len(todo)), cluster) as (pool, at_once):
             work_shards(request, todo, store, work, pool, at_once=at_once, report=record)
     store.merge(list(held.shards), folder)
+    _add_up_flow(folder / "flow.parquet")
     finished = held.model_copy(
         update={
             "outcomes": {shard.name: outcomes[shard.name] for shard in held.shards},
@@ -139,6 +142,14 @@ def execute(
     manifests.write(folder, finished)
     _check_failures(finished, folder)
     return finished
+
+
+def _add_up_flow(file: Path) -> None:
+    """Make one row a step and arm of the flow, in which each shard counted its own block of candidates."""
+    if file.exists():
+        table = to_arrow("flow", merge_flows(pd.read_parquet(file)))
+        with disk.replacing(file) as temporary:
+            pq.write_table(table, temporary)
 
 
 def _check_failures(manifest: Manifest, folder: Path) -> None:

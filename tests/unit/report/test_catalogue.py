@@ -6,6 +6,7 @@ import string
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seedbed import library, report, tables
 from seedbed.analysis.summary import Time, standard_definitions
@@ -106,15 +107,17 @@ def test_families_are_complete_and_hold_nothing_else(family):
     assert members == DOMAINS[family]
 
 
-def test_every_phrase_of_the_data_dictionary_is_translated():
+def test_every_phrase_of_the_data_dictionary_and_every_note_of_a_protocol_is_translated():
     fields = ("meaning", "rule", "missing", "clock")
     phrases = {getattr(column, field) for column in tables.columns("endpoints") for field in fields} - {""}
+    for name in library.names("protocols"):
+        phrases |= set(yaml.safe_load(library.find("protocols", name).read_text(encoding="utf-8")).get("notes", ()))
     known = {key.removeprefix("phrase.") for key in texts("zh") if key.startswith("phrase.")}
     assert phrases - known == set(), "add them to library/locales/en.json and zh.json as phrase.<English text>"
-    assert known - phrases == set(), "no table says so any more; remove them from library/locales"
+    assert known - phrases == set(), "no table or protocol says so any more; remove them from library/locales"
 
 
-def test_english_phrases_say_what_the_table_says():
+def test_english_phrases_say_what_the_content_says():
     assert all(text == key.removeprefix("phrase.") for key, text in texts("en").items() if key.startswith("phrase."))
 
 

@@ -53,11 +53,6 @@ def test_shares_leave_out_the_missing_or_count_them():
     assert summary.shares(filled, ("CR", "PR", "NE"))["n"].tolist() == [2, 1, 1]
 
 
-def test_flow_of_shards_is_added_up():
-    flow = pd.DataFrame({"arm": ["a", "a", "a"], "step": ["screened", "infused", "screened"], "n": [3, 2, 4]})
-    assert summary._flow(flow)["n"].tolist() == [7, 2]
-
-
 def test_bands_are_ordered_and_on_the_clock(run):
     table = summary.bands(summary.courses(run, ["cart_blood"], range(-5, 31), clock="cart"), ["cart_blood"])
     assert table["time"].between(-5, 30).all()

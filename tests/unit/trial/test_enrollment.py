@@ -175,7 +175,7 @@ def test_blocks_hold_the_same_people_as_one_enrollment(trial, enrolled):
     assert [len(part.subjects) for part in parts] == [250, 250, 100]
     together = pd.concat([part.subjects for part in parts], ignore_index=True)
     pd.testing.assert_frame_equal(together, enrolled.subjects)
-    merged = pd.concat([part.flow for part in parts]).groupby(["arm", "step"], sort=False, as_index=False)["n"].sum()
+    merged = enrollment.merge_flows(pd.concat([part.flow for part in parts], ignore_index=True))
     pd.testing.assert_frame_equal(merged, enrolled.flow)
 
 

@@ -85,6 +85,28 @@ def test_response_clock_and_days(both, asct, rows):
     np.testing.assert_allclose(rows["pfs_days_from_day_zero"].dropna(), (rows["pfs_days"] - 12)[rows["pfs_days"] >= 12])
 
 
+def test_who_dies_before_the_infusion_has_no_day_of_infusion(both):
+    record, _, table = both
+    early = np.arange(N) < 10
+    happened = events.derive(record, table.assign(death_before_day=np.where(early, 11.0, np.nan)))
+    rows = endpoints.derive(happened, record, RULES, 730.0)
+    assert rows.loc[early, "cart_day"].isna().all()
+    assert set(rows.loc[early, "response_clock"]) == {"planned"}
+    assert (rows["cart_day"].notna() == rows["infused"]).all()
+    assert (rows.loc[early, "stem_cell_day"] == 10).all()
+    assert happened.loc[happened["subject"] < 10, "cart_day"].isna().all()
+    assert happened.loc[happened["subject"] >= 10, "cart_day"].notna().all()
+
+
+def test_without_the_planned_cells_response_counts_from_their_planned_day():
+    table = clinic_signals.arm_table(N)
+    table.loc[:9, "cart_day"] = np.nan
+    record, happened, _ = arm(table=table.assign(day_zero_day=12.0))
+    rows = endpoints.derive(happened, record, RULES, 730.0)
+    assert set(rows.loc[:9, "response_clock"]) == {"planned"}
+    assert (rows["day_zero_day"] == 12).all()
+
+
 def test_relapse_antigen_follows_the_tumor(rows):
     relapsed = rows["pfs_cause"] == "progression"
     negative = rows["relapse_antigen"] == "negative"

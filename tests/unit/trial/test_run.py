@@ -36,6 +36,8 @@ def test_the_run_folder_holds_every_table_as_documented(finished):
         check(name, pd.read_parquet(finished / f"{name}.parquet"))
     endpoints = pd.read_parquet(finished / "endpoints.parquet")
     assert endpoints.groupby("arm").size().to_dict() == {"asct_cart": 100, "cart": 100}
+    flow = pd.read_parquet(finished / "flow.parquet")
+    assert not flow.duplicated(["arm", "step"]).any()
     held = manifest.read(finished)
     assert (held.n_done, held.n_failed) == (200, 0)
     assert set(held.request.hashes) >= {"protocol", "population", "model", "clinic"}

@@ -12,7 +12,7 @@ from seedbed.report import consort, diagrams, regimen
 from seedbed.report.blocks import Block, Bullets, Cell, Facts, Figure, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.setting import Setting
-from seedbed.report.wording import RESPONSE_LEVELS, data_table, joined, words
+from seedbed.report.wording import RESPONSE_LEVELS, data_table, joined, signed, words
 
 MOST_LEVELS = 8
 MOST_ARMS_ABREAST = 3
@@ -34,7 +34,7 @@ def question(setting: Setting) -> Section:
         (t("question.parameters"), _parameters(setting)),
         (t("question.use"), t("question.use_text")),
     ]
-    notes = tuple(words(note, t) for note in protocol.get("notes", ()))
+    notes = tuple(t.phrase(note) for note in protocol.get("notes", ()))
     blocks: list[Block] = [Facts(tuple(facts)), Paragraph(t("question.same_luck"))]
     blocks += [Paragraph(t("question.notes"), "quiet"), Bullets(notes)] if notes else []
     return Section("question", t("question.title"), tuple(blocks))
@@ -59,8 +59,8 @@ def timeline(setting: Setting, protocol: Protocol) -> Section:
         "arm_name": (t("axis.arm"), str),
         "label": (t("axis.item"), str),
         "kind_name": (t("axis.kind"), str),
-        "start": (t("axis.first_day"), lambda day: f"{day:+d}"),
-        "stop": (t("axis.last_day"), lambda day: f"{day:+d}"),
+        "start": (t("axis.first_day"), lambda day: signed(t, day, 0)),
+        "stop": (t("axis.last_day"), lambda day: signed(t, day, 0)),
         "text": (t("axis.dose"), str),
     }
     described = joined(t, [_arm_in_words(setting, protocol, arm) for arm in setting.run.arms if arm in protocol.arms])
@@ -77,7 +77,7 @@ def timeline(setting: Setting, protocol: Protocol) -> Section:
 def _arm_in_words(setting: Setting, protocol: Protocol, arm: str) -> str:
     t, design = setting.t, protocol.arms[arm]
     if design.cart_offset is not None:
-        return t("regimen.arm_offset", arm=setting.arms.labels[arm], day=f"{design.cart_offset:+d}")
+        return t("regimen.arm_offset", arm=setting.arms.labels[arm], day=signed(t, design.cart_offset, 0))
     return t("regimen.arm_plain", arm=setting.arms.labels[arm], therapy=t(f"therapy.{design.therapy}"))
 
 
@@ -194,7 +194,8 @@ def _covariate_rows(
     if pd.api.types.is_bool_dtype(values):
         return [_level_row(setting, label, name, True, columns, groups)]
     if pd.api.types.is_numeric_dtype(values):
-        cells = [_median(t, column) for column in columns]
+        digits = _decimals(values)
+        cells = [_median(t, column, digits) for column in columns]
         return [(label, *cells, *_smd_cell(setting, [group[name] for group in groups.values()]))]
     rank = {level: index for index, level in enumerate(RESPONSE_LEVELS)}
     levels = sorted(values.unique(), key=lambda level: (rank.get(str(level), len(rank)), str(level)))
@@ -220,9 +221,17 @@ def _level_row(
     return (label, *cells, *_smd_cell(setting, [(group[name] == level).astype(float) for group in groups.values()]))
 
 
-def _median(t: Catalogue, column: pd.Series) -> str:
-    low, middle, high = column.astype(float).quantile([0.25, 0.5, 0.75])
-    return t("format.median_range", middle=t.plain(middle), low=t.plain(low), high=t.plain(high))
+def _decimals(values: pd.Series) -> int:
+    """Return the decimals of a row: none for counts, else those that show the upper quartile with three figures."""
+    if (values % 1 == 0).all():
+        return 0
+    high = abs(float(values.quantile(0.75)))
+    return int(np.clip(2 - np.floor(np.log10(high)), 0, 2)) if high > 0 else 2
+
+
+def _median(t: Catalogue, column: pd.Series, digits: int) -> str:
+    low, middle, high = (t.number(value, digits) for value in column.astype(float).quantile([0.25, 0.5, 0.75]))
+    return t("format.median_range", middle=middle, low=low, high=high)
 
 
 def _smd_cell(setting: Setting, groups: Sequence[pd.Series]) -> tuple[Cell, ...]:

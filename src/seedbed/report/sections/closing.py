@@ -32,12 +32,9 @@ def dictionary(setting: Setting) -> Section:
 def _column_row(setting: Setting, column: tables.Column) -> tuple[str | Cell, ...]:
     t = setting.t
 
-    def said(phrase: str) -> str:
-        key = f"phrase.{phrase}"
-        return (t(key) if key in t else phrase) if phrase else t("format.missing")
-
-    meaning = Cell(said(column.meaning), note=said(column.rule) if column.rule else "")
-    return (column.name, meaning, t.name("unit", column.unit), said(column.clock), said(column.missing))
+    meaning = Cell(t.phrase(column.meaning), note=t.phrase(column.rule))
+    clock, missing = (t.phrase(text) or t("format.missing") for text in (column.clock, column.missing))
+    return (column.name, meaning, t.name("unit", column.unit), clock, missing)
 
 
 def rerun(setting: Setting) -> Section:

@@ -164,7 +164,8 @@ def evidence(setting: Setting, trial: Protocol) -> Section:
     if (table["verdict"] == "withheld").any():
         blocks.append(Notice(t("published.withheld_title"), t("published.withheld_text"), "warn"))
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("hit", "miss", "no_interval")}
-    blocks.append(Paragraph(t("published.count", **counts), "strong"))
+    if any(counts.values()):
+        blocks.append(Paragraph(t("published.count", **counts), "strong"))
     rates = table[(table["unit"] == "1") & (table["verdict"] != "withheld")]
     if len(rates):
         described = joined(t, [_published_words(setting, row) for row in rates.to_dict("records")[:4]])

@@ -20,7 +20,7 @@ from seedbed.report.published import ours
 from seedbed.report.sections.asked import NOT_COVARIATES
 from seedbed.report.setting import Setting
 from seedbed.report.summary import Run
-from seedbed.report.wording import endpoint, points
+from seedbed.report.wording import endpoint, signed
 
 OUTCOMES = (
     Outcome("best_complete_response"),
@@ -118,31 +118,30 @@ def _table(found: list[tuple[Outcome, Split]], t: Catalogue) -> Table:
         (
             endpoint(t, outcome.endpoint, outcome.time_days),
             *(_interval(part, t) for part in (item.with_selection, item.randomized, item.selection)),
-            t("selection.no_share") if item.share_selection is None else _share(item.share_selection),
+            t("selection.no_share") if item.share_selection is None else _share(item.share_selection, t),
             _tipping(item, t),
         )
         for outcome, item in found
     ]
-    return Table(header, tuple(rows), note=t("selection.note"))
+    return Table(header, tuple(rows), note=t("selection.note"), layout="dense")
 
 
 def _interval(part: object, t: Catalogue) -> str:
-    low, high = part.lower, part.upper  # type: ignore[attr-defined]
-    return f"{points(t, part.estimate)} ({100 * low:+.0f} – {100 * high:+.0f})"  # type: ignore[attr-defined]
+    low, high = (signed(t, 100 * share, 0) for share in (part.lower, part.upper))  # type: ignore[attr-defined]
+    value = signed(t, 100 * part.estimate)  # type: ignore[attr-defined]
+    return t("terminal.cell", value=value, interval=t.interval(low, high))
 
 
-def _share(part: object) -> str:
-    return f"{part.estimate:.0%} ({part.lower:.0%} – {part.upper:.0%})"  # type: ignore[attr-defined]
+def _share(part: object, t: Catalogue) -> str:
+    value, low, high = (t.percent(share) for share in (part.estimate, part.lower, part.upper))  # type: ignore[attr-defined]
+    return t("terminal.cell", value=value, interval=t.interval(low, high))
 
 
 def _tipping(item: Split, t: Catalogue) -> str:
     if np.isnan(item.tipping_lower) and np.isnan(item.tipping):
         return t("selection.no_tipping")
-    ends = [
-        f"{value:.2f}" if np.isfinite(value) else "–"
-        for value in (item.tipping_lower, item.tipping, item.tipping_upper)
-    ]
-    return f"{ends[1]} ({ends[0]} – {ends[2]})"
+    low, tipping, high = (t.number(value, 2) for value in (item.tipping_lower, item.tipping, item.tipping_upper))
+    return t("terminal.cell", value=tipping, interval=t.interval(low, high))
 
 
 def _figure(outcome: Outcome, item: Split, t: Catalogue) -> Figure:
@@ -164,9 +163,9 @@ def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> 
             pd.DataFrame(
                 {
                     "strength": table["strength"],
-                    "estimate": table[name],
-                    "lower": table[f"{name}_lower"],
-                    "upper": table[f"{name}_upper"],
+                    "estimate": 100 * table[name],
+                    "lower": 100 * table[f"{name}_lower"],
+                    "upper": 100 * table[f"{name}_upper"],
                     "world": label,
                 }
             )
@@ -178,7 +177,7 @@ def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> 
     )
     x = alt.X("strength:Q", title=t("selection.axis_strength"))
     base = alt.Chart(long).encode(x=x, color=color)
-    y = alt.Y("lower:Q", title=t("selection.axis_difference"), axis=alt.Axis(format="%"))
+    y = alt.Y("lower:Q", title=t("selection.axis_difference"))
     band = base.mark_area(opacity=0.2).encode(y=y, y2=alt.Y2("upper:Q"))
     line = base.mark_line(strokeWidth=2).encode(y=alt.Y("estimate:Q"))
     return theme.finish((band + line).properties(width=theme.HALF, height=200), t, description=description)
