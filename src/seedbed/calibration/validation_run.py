@@ -19,7 +19,7 @@ from seedbed import library
 from seedbed.calibration.ensemble import Ensemble
 from seedbed.calibration.ensemble import read as read_ensemble
 from seedbed.calibration.plan import Checked, Surroundings, readable
-from seedbed.calibration.readings import ROW_COLUMNS, Readings
+from seedbed.calibration.readings import ROW_COLUMNS, Piece, Readings
 from seedbed.calibration.run import Setup, identity, set_up
 from seedbed.calibration.simulator import Batch, MemberTerms, run_batches
 from seedbed.calibration.store import Store, write_whole
@@ -102,10 +102,18 @@ def job_of(name_or_path: str | Path, seed: int) -> Job:
     for name in combined_arms(checked):
         arm = checked.plan.arms[name]
         null = arm.emulation.model_copy(update={"corner": arm.null_world})
-        tasks[NULL + name] = replace(tasks[name], emulation=null, infused_only=False)
+        pieces = tasks[name].pieces
+        if arm.null_world == "asct":
+            pieces = tuple(without_cart(piece) for piece in pieces)
+        tasks[NULL + name] = replace(tasks[name], emulation=null, infused_only=False, pieces=pieces)
     setup = replace(setup, simulator=TrialSimulator(tasks, setup.simulator.changes))
     left_out = cross_validated(library.find("ensembles", name_or_path))
     return Job(ensemble, setup, surroundings(checked.plan.model), left_out, seed)
+
+
+def without_cart(piece: Piece) -> Piece:
+    """Return how a published number is read where nobody gets CAR-T cells: of those who got the stem cells."""
+    return replace(piece, denominator="transplanted") if piece.denominator == "infused" else piece
 
 
 def combined_arms(checked: Checked) -> list[str]:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from seedbed.calibration.readings import Piece, Readings
 from seedbed.calibration.terms import Term, Terms
 from seedbed.calibration.validation import (
     Row,
@@ -18,6 +19,7 @@ from seedbed.calibration.validation import (
     score_row,
     totals,
 )
+from seedbed.calibration.validation_run import without_cart
 
 
 def row(kind="share", observed=0.5, size=60.0, name="a/cr"):
@@ -174,3 +176,12 @@ def test_a_rival_of_medians_does_not_count_sampling_twice():
         others = pd.DataFrame({"study": list("abcdefgh"), "value": values[:8], "n": [60] * 8})
         hits += meta_analysis_rival(row("value", values[8], 100.0, f"x/{i}"), others, seed=i, n_draws=1000)["hit"]
     assert hits / 200 == pytest.approx(0.9, abs=0.05)
+
+
+def test_a_null_world_without_cart_counts_those_who_got_the_stem_cells():
+    """Nobody is infused there, so a share of the infused would be 0 of 0."""
+    term = Term("a/cr", "a", "s", "response", "cr", "share", 0.5, 10.0)
+    reading = Readings.load("published").endpoints["cr"]
+    assert without_cart(Piece(term, reading, "infused")).denominator == "transplanted"
+    assert without_cart(Piece(term, reading, "treated")).denominator == "treated"
+    assert without_cart(Piece(term, reading, None)).denominator is None
