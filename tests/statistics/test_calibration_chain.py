@@ -15,6 +15,7 @@ from seedbed.calibration.store import Store
 from seedbed.calibration.surroundings import read_plan
 from seedbed.cli.main import application
 from seedbed.errors import RunError
+from seedbed.report.catalogue import load
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUDGET = (
@@ -101,7 +102,7 @@ def test_an_update_goes_on_from_the_frozen_work_folder(shelf):
     assert "cart_expansion@coh_cd19_tcm_zeta" in wider.sets
     assert "cart_expansion@axi_cel" in wider.sets
     output = command("validate", "wider", "--out", shelf / "v2", "--lang", "zh", "--workers", 1, "--keep")
-    assert "fitted by now" in output
+    assert load("zh")("validation.use.update") in output.replace("\n", "")
     assert set(pd.read_csv(shelf / "ensembles" / "wider-validation-rows.csv")["use"]) == {"fit", "update"}
     page = generator().pages()["reference/ensembles.md"]
     assert "`seedbed calibrate calibrate_wider --from <work folder of base> --keep`, seed 2" in page

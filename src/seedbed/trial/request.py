@@ -151,8 +151,11 @@ def _cache() -> Path:
 
 
 def sets_of(request: Request) -> ParameterSets | None:
-    """Return the parameter sets of a request, or None where it names no ensemble."""
-    return read_sets(request.ensemble) if request.ensemble else None
+    """Return the parameter sets that a request embeds, or None where it names no ensemble."""
+    if request.ensemble is None:
+        return None
+    with embedded_content(request):
+        return read_sets(request.ensemble)
 
 
 @lru_cache(maxsize=4)
