@@ -18,10 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import sbc
 import synthetic_trial as trial
 
-from seedbed.calibration.cross_validation import cross_validate
+from seedbed.calibration.cross_validation import cross_validate, studies_of, without
 from seedbed.calibration.diagnostics import correlations, misfits, movement
 from seedbed.calibration.fit import Budget, Earlier, calibrate
+from seedbed.calibration.posterior import Posterior
 from seedbed.calibration.priors import LogNormal
+from seedbed.calibration.sampler import sample
 from seedbed.calibration.simulator import Work
 from seedbed.calibration.space import Latent, arm_coordinates
 from seedbed.calibration.store import Store
@@ -91,6 +93,21 @@ def test_a_study_left_out_is_predicted_by_the_others(result):
     found = cross_validate(result.posterior, result.draws, rows, 1)
     assert len(found) == len(rows)
     assert found["hit"].mean() > 0.7
+
+
+def test_taking_a_study_out_by_weights_agrees_with_sampling_the_posterior_of_the_others(result):
+    """Independent: the sampler, on the terms of the other studies alone."""
+    whole = result.posterior
+    study = studies_of(whole)[0]
+    others = {term.study for term in result.latent.terms.items} - {study.id}
+    latent = Latent(result.latent.space, result.latent.terms.subset(others, by="study"))
+    rest = Posterior(latent, {arm: whole.emulators[arm] for arm in latent.terms.arms})
+    sampled = sample(rest, 1000, np.random.default_rng(4)).vectors[:, latent.place("shared")]
+    weighted, effective = without(whole, study, result.draws, np.random.default_rng(5))
+    ours = weighted[:, result.latent.place("shared")]
+    assert effective > 30
+    assert np.all(np.abs(ours.mean(0) - sampled.mean(0)) < 0.35)
+    np.testing.assert_allclose(ours.std(0), sampled.std(0), rtol=0.3)
 
 
 def test_a_null_world_is_recognised():

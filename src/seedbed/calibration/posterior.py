@@ -105,15 +105,14 @@ class Posterior:
         """Return (K,) log likelihoods of latent vectors (K, D)."""
         return log_likelihood(self.latent.terms, self.parts(vectors).prediction).sum(axis=1)
 
-    def log_likelihood_and_slope(self, vectors: Floats, only: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
-        """Return (K,) log likelihoods and their (K, D) slopes, of all terms or of those of a (T,) mask."""
+    def log_likelihood_and_slope(self, vectors: Floats) -> tuple[Floats, Floats]:
+        """Return (K,) log likelihoods and their (K, D) slopes."""
         parts = self.parts(vectors)
-        weight = 1.0 if only is None else only.astype(float)
-        pull = weight * log_likelihood_slope(self.latent.terms, parts.prediction)
+        pull = log_likelihood_slope(self.latent.terms, parts.prediction)
         slope = np.zeros_like(vectors)
         self._add_deviation_slope(vectors, parts, pull, slope)
         self._add_parameter_slope(vectors, parts, pull, slope)
-        return (weight * log_likelihood(self.latent.terms, parts.prediction)).sum(axis=1), slope
+        return log_likelihood(self.latent.terms, parts.prediction).sum(axis=1), slope
 
     def _add_deviation_slope(self, vectors: Floats, parts: Parts, pull: Floats, slope: Floats) -> None:
         place = self.latent.place

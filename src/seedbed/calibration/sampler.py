@@ -61,44 +61,21 @@ class Draws:
     mixing: float
 
 
-class _Nothing:
-    """A base likelihood of one."""
-
-    size = 0
-
-    def log_likelihood_and_slope(self, vectors: Floats) -> tuple[Floats, Floats]:
-        return np.zeros(len(vectors)), np.zeros_like(vectors)
-
-
-@dataclass(frozen=True)
-class _Density:
-    """N(0, I) times a base likelihood times the target's likelihood to the power of a temperature."""
-
-    target: Target
-    base: Target
-
-    def terms(self, vectors: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return log likelihood and slope of the target, and of the base."""
-        return (*self.target.log_likelihood_and_slope(vectors), *self.base.log_likelihood_and_slope(vectors))
-
-
 @dataclass
 class _Particles:
     vectors: Floats
     log_likelihood: Floats
     slope: Floats
-    base: Floats
-    base_slope: Floats
     step: float = 0.3
 
     def take(self, chosen: NDArray[np.int64]) -> None:
         """Keep the chosen particles, which may repeat."""
-        for name in ("vectors", "log_likelihood", "slope", "base", "base_slope"):
+        for name in ("vectors", "log_likelihood", "slope"):
             setattr(self, name, getattr(self, name)[chosen])
 
     def accept(self, where: NDArray[np.bool_], moved: tuple[Floats, ...]) -> None:
         """Put what was accepted in place."""
-        for name, value in zip(("vectors", "log_likelihood", "slope", "base", "base_slope"), moved, strict=True):
+        for name, value in zip(("vectors", "log_likelihood", "slope"), moved, strict=True):
             mask = where[:, None] if value.ndim == 2 else where
             setattr(self, name, np.where(mask, value, getattr(self, name)))
 
@@ -110,8 +87,6 @@ def sample(
     *,
     n_moves: int = 3,
     n_last_moves: int = 16,
-    start: Floats | None = None,
-    base: Target | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Draws:
     """Draw from a posterior.
@@ -122,7 +97,6 @@ def sample(
     n : number of particles
     generator : random numbers
     n_moves, n_last_moves : least number of Hamiltonian moves at each temperature, and at the last
-    start, base : (n, D) draws of N(0, I) times the likelihood of `base`, to begin at instead of the prior
     progress : called with the temperature (0-1)
 
     Raises
@@ -130,8 +104,7 @@ def sample(
     SimulationError
         The temperature cannot rise: the likelihood is not finite anywhere.
     """
-    density = _Density(target, base or _Nothing())
-    particles = _start(density, n, generator, start)
+    particles = _start(target, n, generator)
     temperature, path, log_evidence = 0.0, [0.0], 0.0
     acceptance, mixing = 0.0, 0.0
     while temperature < 1.0:
@@ -142,7 +115,7 @@ def sample(
         temperature = following
         path.append(temperature)
         moves = n_last_moves if temperature >= 1.0 else n_moves
-        acceptance, mixing = _mix(density, particles, temperature, generator, moves)
+        acceptance, mixing = _mix(target, particles, temperature, generator, moves)
         if progress:
             progress(temperature)
         if len(path) > _LONGEST:
@@ -152,13 +125,13 @@ def sample(
     return Draws(particles.vectors, particles.log_likelihood, log_evidence, tuple(path), acceptance, mixing)
 
 
-def _start(density: _Density, n: int, generator: np.random.Generator, start: Floats | None) -> _Particles:
-    vectors = generator.standard_normal((n, density.target.size)) if start is None else start.copy()
-    log_likelihood, slope, base, base_slope = density.terms(vectors)
-    if not np.isfinite(log_likelihood + base).any():
+def _start(target: Target, n: int, generator: np.random.Generator) -> _Particles:
+    vectors = generator.standard_normal((n, target.size))
+    log_likelihood, slope = target.log_likelihood_and_slope(vectors)
+    if not np.isfinite(log_likelihood).any():
         raise SimulationError("no draw from the prior has a finite likelihood")
     log_likelihood = np.nan_to_num(log_likelihood, nan=-np.inf)
-    return _Particles(vectors, log_likelihood, np.nan_to_num(slope), base, np.nan_to_num(base_slope))
+    return _Particles(vectors, log_likelihood, np.nan_to_num(slope))
 
 
 def effective_size(log_weights: Floats) -> float:
@@ -190,14 +163,14 @@ def _resample(particles: _Particles, log_weights: Floats, generator: np.random.G
 
 
 def _mix(
-    density: _Density, particles: _Particles, temperature: float, generator: np.random.Generator, n_moves: int
+    target: Target, particles: _Particles, temperature: float, generator: np.random.Generator, n_moves: int
 ) -> tuple[float, float]:
     """Move until coordinates have forgotten where they were, or four times `n_moves` are done."""
     before = particles.vectors.copy()
     metric = _metric(before)
     acceptance, mixing = 0.0, 1.0
     for move in range(4 * n_moves):
-        acceptance = _move(density, particles, temperature, metric, generator)
+        acceptance = _move(target, particles, temperature, metric, generator)
         particles.step = float(np.clip(particles.step * np.exp(0.7 * (acceptance - _TARGET_ACCEPTANCE)), 1e-3, 1.2))
         if move + 1 >= n_moves:
             mixing = _largest_correlation(before, particles.vectors)
@@ -216,7 +189,7 @@ def _metric(vectors: Floats) -> Floats:
 
 
 def _move(
-    density: _Density, particles: _Particles, temperature: float, factor: Floats, generator: np.random.Generator
+    target: Target, particles: _Particles, temperature: float, factor: Floats, generator: np.random.Generator
 ) -> float:
     """Make one Hamiltonian move of every particle; return the mean acceptance probability.
 
@@ -226,7 +199,7 @@ def _move(
     momentum = generator.standard_normal((n, size))
     step = particles.step * generator.uniform(0.7, 1.1, (n, 1))
     n_steps = max(2, round(1.5 / particles.step * generator.uniform(0.6, 1.0)))
-    now = (particles.vectors, particles.log_likelihood, particles.slope, particles.base, particles.base_slope)
+    now = (particles.vectors, particles.log_likelihood, particles.slope)
     energy = _energy(now, temperature) + 0.5 * (momentum**2).sum(1)
     x, lost = particles.vectors, np.zeros(n, bool)
     pull = _pull(now, temperature) @ factor
@@ -235,7 +208,7 @@ def _move(
         x = x + (step * momentum) @ factor.T
         lost |= np.abs(x).max(1) > _FARTHEST
         x[lost], momentum[lost] = particles.vectors[lost], 0.0
-        now = (x, *density.terms(x))
+        now = (x, *target.log_likelihood_and_slope(x))
         pull = _pull(now, temperature) @ factor
         momentum = momentum + 0.5 * step * pull
     drop = energy - _energy(now, temperature) - 0.5 * (momentum**2).sum(1)
@@ -245,13 +218,13 @@ def _move(
 
 
 def _energy(now: tuple[Floats, ...], temperature: float) -> Floats:
-    x, log_likelihood, _, base, _ = now
-    return 0.5 * (x**2).sum(1) - temperature * log_likelihood - base
+    x, log_likelihood, _ = now
+    return 0.5 * (x**2).sum(1) - temperature * log_likelihood
 
 
 def _pull(now: tuple[Floats, ...], temperature: float) -> Floats:
-    x, _, slope, _, base_slope = now
-    return temperature * slope + base_slope - x
+    x, _, slope = now
+    return temperature * slope - x
 
 
 def _largest_correlation(before: Floats, after: Floats) -> float:

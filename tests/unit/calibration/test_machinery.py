@@ -160,29 +160,6 @@ def test_sampler_draws_a_known_posterior():
     assert draws.log_evidence == pytest.approx(evidence, abs=0.6)
 
 
-class Part(Gaussian):
-    """Some of the observations, with a sign."""
-
-    def __init__(self, rows, sign=1.0):
-        super().__init__()
-        self.a, self.y, self.sign = self.a[rows], self.y[rows], sign
-
-    def log_likelihood_and_slope(self, vectors):
-        value, slope = super().log_likelihood_and_slope(vectors)
-        return self.sign * value, self.sign * slope
-
-
-def test_an_observation_can_be_taken_out_again():
-    everything = Gaussian()
-    draws = sample(everything, 1200, np.random.default_rng(20)).vectors
-    without = sample(Part([3], -1.0), 1200, np.random.default_rng(21), start=draws, base=everything).vectors
-    rest = Part([0, 1, 2])
-    covariance = np.linalg.inv(np.eye(6) + rest.precision * rest.a.T @ rest.a)
-    mean = covariance @ (rest.precision * rest.a.T @ rest.y)
-    np.testing.assert_allclose(without.mean(0), mean, atol=0.15)
-    np.testing.assert_allclose(np.diag(np.cov(without.T)), np.diag(covariance), rtol=0.3, atol=0.01)
-
-
 class Useless(Gaussian):
     def log_likelihood_and_slope(self, vectors):
         return np.full(len(vectors), np.nan), np.zeros_like(vectors)
