@@ -5,7 +5,8 @@ The model of a value of patient *i* under parameter set *s* (a member of the cal
 more patient would differ by; *parameter* is that of :math:`a_s`, what is not known about the biology; *Monte
 Carlo* is the error of the estimate because finitely many virtual patients were run, and vanishes with more of
 them. They answer different questions and are never added up silently. Source: Searle, Casella and McCulloch
-1992, chapter 4 (analysis-of-variance estimators).
+1992, chapter 4 (analysis-of-variance estimators). With few patients a set the estimate of the parameters' variance may
+be negative by chance; it is then not cut at zero but given its mean under the knowledge that it is not negative.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from seedbed.analysis.results import LEVEL, normal_quantile
 from seedbed.errors import TableError, nearest
@@ -116,9 +118,24 @@ def _nested(groups: Sequence[NDArray[np.float64]]) -> VarianceComponents:
     within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom
     between = float(sizes @ (means - center) ** 2) / (n_sets - 1)
     typical_size = (n - float(sizes @ sizes) / n) / (n_sets - 1)
-    parameter = max(0.0, between - within) / typical_size
+    error = np.sqrt(2.0 * between**2 / (n_sets - 1) + 2.0 * within**2 / freedom) / typical_size
+    parameter = not_negative((between - within) / typical_size, float(error))
     spreads = (float(np.sqrt(within)), float(np.sqrt(parameter)), float(np.sqrt(within / n)))
     return VarianceComponents(center, *spreads, n, n_sets)
+
+
+def not_negative(variance: float, error: float) -> float:
+    r"""Return what a variance is worth, given an unbiased estimate and its standard error, when it cannot be negative.
+
+    Notes
+    -----
+    The mean of a normal distribution cut at zero, :math:`v+e\,\phi(v/e)/\Phi(v/e)`: a clear estimate stays as it is,
+    one that noise has pushed below zero becomes as large as the noise leaves open, and not "no uncertainty".
+    """
+    if error <= 0:
+        return max(0.0, variance)
+    score = variance / error
+    return max(0.0, variance + error * float(np.exp(norm.logpdf(score) - norm.logcdf(score))))
 
 
 def _crossed(values: NDArray[np.float64]) -> VarianceComponents:
