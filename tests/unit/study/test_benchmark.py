@@ -7,6 +7,7 @@ from seedbed.errors import SimulationError, UnsupportedModelError
 from seedbed.study.benchmark import bars, comparison, own, peers, problems
 
 TEXT = "model m; A' = -k*A; B' = k*A - g*B; A = 1; B = 0; k = 1; g = 0.2; end"
+ABSENT = ("pydiffsol", "amici")
 PIECES = "model m; A' = piecewise(-k*A, A > 0.5, -A); A = 1; k = 1; end"
 
 
@@ -72,12 +73,15 @@ def test_the_library_problem_can_be_read():
     assert problem.values.shape[0] == 2
 
 
-def test_a_peer_that_cannot_take_a_model_says_why(tmp_path):
+def test_a_peer_that_cannot_take_a_model_says_why(monkeypatch, tmp_path):
     path = tmp_path / "model.ant"
     path.write_text(PIECES)
-    able, reasons = peers.usable(problems.file_problem(str(path), 1.0, 1), ["seedbed", "libRoadRunner", "diffsol"])
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda module: None if module == "amici" else module)
+    wanted = ["seedbed", "libRoadRunner", "diffsol", "AMICI"]
+    able, reasons = peers.usable(problems.file_problem(str(path), 1.0, 1), wanted)
     assert able == ["seedbed", "libRoadRunner"]
     assert "in a model for diffsol" in reasons["diffsol"]
+    assert reasons["AMICI"] == "not installed"
 
 
 def test_no_number_depends_on_the_company(problem):
@@ -105,9 +109,13 @@ def test_bars_name_what_they_need(monkeypatch, problem):
     assert {row.measured for row in rows} == {bars.NO_FOLDER}
     monkeypatch.setattr(bars.Settings, "problem", lambda _self, name: None if name == "bench47" else problem)
     monkeypatch.setattr(bars, "TOLERANCES", (1e-4, 1e-6))
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda module: None if module in ABSENT else module)
     rows = list(bars.speed_bars(settings))
-    assert [row.met is None for row in rows] == [True] * 3 + [False] * 4
-    assert all(row.error for row in rows[3:])
+    assert [row.measured for row in rows[:3]] == [bars.NO_FOLDER] * 3
+    met = {row.what.rsplit(" ", 1)[1]: row.met for row in rows[3:]}
+    assert set(met) == {"libRoadRunner", "diffsol"}, [row.what for row in rows]
+    assert met["diffsol"] is None
+    assert met["libRoadRunner"] is not None
 
 
 def test_a_missing_design_folder_is_said(tmp_path):
