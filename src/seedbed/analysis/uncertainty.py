@@ -97,25 +97,23 @@ def components(table: pd.DataFrame) -> VarianceComponents:
         wide = present.pivot(index="subject", columns="parameter_set", values="value").dropna()
         if len(wide) > 1:
             return _crossed(wide.to_numpy(dtype=float))
-    groups = [group.to_numpy(dtype=float) for _, group in present.groupby("parameter_set")["value"]]
-    return _nested(groups)
+    return _nested(present["value"].to_numpy(dtype=float), pd.factorize(present["parameter_set"])[0])
 
 
-def _nested(groups: Sequence[NDArray[np.float64]]) -> VarianceComponents:
+def _nested(values: NDArray[np.float64], set_of: NDArray[np.intp]) -> VarianceComponents:
     """Analysis of variance of patients nested in parameter sets; patients weigh equally.
 
     Sets of one stratum differ in size by chance alone, so a set with one patient is not worth one with twenty.
     """
-    sizes = np.array([group.size for group in groups])
-    means = np.array([group.mean() for group in groups])
-    n, n_sets = int(sizes.sum()), len(groups)
+    sizes = np.bincount(set_of)
+    means = np.bincount(set_of, weights=values) / sizes
+    n, n_sets = len(values), len(sizes)
     freedom = n - n_sets
     if n_sets == 1 or freedom < 1:
-        values = np.concatenate(groups)
         spread = float(values.std(ddof=1)) if n > 1 else float("nan")
         return VarianceComponents(float(values.mean()), spread, None, spread / np.sqrt(n), n, n_sets)
-    center = float(sizes @ means / n)
-    within = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / freedom
+    center = float(values.mean())
+    within = float(((values - means[set_of]) ** 2).sum()) / freedom
     between = float(sizes @ (means - center) ** 2) / (n_sets - 1)
     typical_size = (n - float(sizes @ sizes) / n) / (n_sets - 1)
     error = np.sqrt(2.0 * between**2 / (n_sets - 1) + 2.0 * within**2 / freedom) / typical_size

@@ -1,4 +1,4 @@
-"""Keep compiled kernels on disk, named by a hash of everything that shapes them."""
+"""Keep compiled kernels, and other bytes that are slow to make, on disk; a name tells everything that shapes them."""
 
 from __future__ import annotations
 

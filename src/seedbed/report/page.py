@@ -16,7 +16,6 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from seedbed.engine import cache as disk_cache
 from seedbed.errors import RunError
 from seedbed.report import catalogue, theme
 from seedbed.report.blocks import Figure, Head, Section, Table
@@ -37,7 +37,7 @@ def write(
     Parameters
     ----------
     title : title of the report
-    sections : its parts, in order; numbered by the page. An iterator is drawn from while the chart library loads
+    sections : its parts, in order; numbered by the page
     out : file to write
     language : ``"en"`` or ``"zh"``
 
@@ -46,22 +46,22 @@ def write(
     RunError
         The file cannot be written.
     """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        scripts = pool.submit(_chart_library)
-        t = catalogue.load(language)
-        sections = tuple(sections)
-        specs = {name: _for_script(block.chart.to_dict(validate=False)) for name, block in _figures(sections)}
-        template = _environment().get_template("page.html.j2")
-        html = template.render(
-            t=t,
+    sections = tuple(sections)
+    specs = {name: _for_script(block.chart.to_dict(validate=False)) for name, block in _figures(sections)}
+    html = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            t=catalogue.load(language),
             title=title,
             head=head or Head(),
             sections=sections,
             numbers=_figure_numbers(sections),
             specs=specs,
             fonts=theme.FONTS[language],
-            library=scripts.result(),
+            library=_chart_library(),
         )
+    )
     return _replace(Path(out), html)
 
 
@@ -101,10 +101,16 @@ def _with_code(text: str) -> Markup:
 
 @cache
 def _chart_library() -> str:
-    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed that vl-convert carries."""
-    import vl_convert  # a second of start-up that only a page needs
+    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed that vl-convert carries, kept once it was bundled."""
+    import vl_convert
 
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    name = f"charts-{vl_convert.__version__}"
+    stored = disk_cache.read(name)
+    if stored is not None:
+        return stored.decode()
+    library = vl_convert.javascript_bundle().replace("</script", "<\\/script")  # three seconds
+    disk_cache.write(name, library.encode())
+    return library
 
 
 def _for_script(spec: dict[str, Any]) -> str:
