@@ -1,8 +1,8 @@
 """Statistics on tables only: a table in, a result out; nothing here knows any biology.
 
 Survival (`survival`, `hazard_tests`, `cox`), competing risks (`competing`, `gray`), rates (`proportion`), arms of
-the same virtual patients (`paired`, `interaction`), balance and uncertainty (`balance`, `uncertainty`), trials in
-stages (`sequential`, `power`), thousands of replicates at once (`risk_sets`, `replicates`), rows of
+the same virtual patients (`paired`, `interaction`), balance and uncertainty (`balance`, `uncertainty`, `weighted`),
+trials in stages (`sequential`, `power`), thousands of replicates at once (`risk_sets`, `replicates`), rows of
 ``summary.json`` (`summary`). Negative z always favors the experimental arm, except in `sequential`, which speaks
 of benefit.
 """

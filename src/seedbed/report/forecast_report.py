@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from seedbed.report.blocks import Block, Facts, Figure, Head, Notice, Paragraph,
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.wording import words
 from seedbed.study.forecast import Forecast
-from seedbed.study.forecast.outlook import by_month
+from seedbed.study.forecast.outlook import LOGARITHMIC, SOURCES, by_month
 
 TABLE_DAYS = (28, 35, 42, 60, 90, 120)
 
@@ -50,7 +51,7 @@ def sections(result: Forecast, t: Catalogue) -> Iterator[Section]:
     yield Section("outcomes", t("forecast.outcomes.title"), tuple(outcomes(result, t)))
     yield Section("courses", t("forecast.courses.title"), tuple(course_figures(result, t)))
     yield Section("survival", t("forecast.survival.title"), tuple(survival(result, t)))
-    method = tuple(Paragraph(t(f"forecast.method.{number}")) for number in range(1, 5))
+    method = tuple(Paragraph(t(f"forecast.method.{number}")) for number in range(1, 6))
     yield Section("method", t("forecast.method.title"), method)
 
 
@@ -64,6 +65,7 @@ def known(result: Forecast, t: Catalogue) -> Iterator[Block]:
             (t("forecast.fact.alike"), t.number(facts["alike"], 0 if facts["alike"] >= 10 else 1)),
             (t("forecast.fact.widening"), t.number(facts["widening"], 2)),
             (t("forecast.fact.used"), t.count(facts["effective_size"])),
+            (t("forecast.fact.sets"), t.number(facts["effective_sets"], 0 if facts["effective_sets"] >= 10 else 1)),
             (t("forecast.fact.misfit"), t.number(facts["misfit"], 2)),
             (t("forecast.fact.values"), t.count(facts["values"])),
         )
@@ -97,28 +99,53 @@ def resemblance(result: Forecast, t: Catalogue) -> str:
     )
 
 
-def chance_rows(result: Forecast, t: Catalogue) -> list[tuple[str, str, str]]:
-    """Return outcome, probability and interval in words."""
+Unit = Literal["share", "number", "logarithm"]
+
+
+def chance_rows(table: pd.DataFrame, names: Iterable[str], t: Catalogue) -> list[tuple[str, ...]]:
+    """Return name, probability, its interval, and the spreads from parameters and Monte Carlo, in words."""
     return [
         (
-            t(f"forecast.outcome.{row['outcome']}"),
+            name,
             t.percent(row["probability"]),
             t.interval(t.percent(row["lower"]), t.percent(row["upper"])),
+            *(spread(row[source], "share", t) for source in SOURCES[1:]),
         )
-        for _, row in result.tables["chances"].iterrows()
+        for name, (_, row) in zip(names, table.iterrows(), strict=True)
     ]
 
 
-def number_rows(result: Forecast, t: Catalogue) -> list[tuple[str, str, str]]:
-    """Return outcome, median and 90 % range in words."""
+def outcome_names(table: pd.DataFrame, t: Catalogue) -> list[str]:
+    """Return the outcomes of a table in words."""
+    return [t(f"forecast.outcome.{name}") for name in table["outcome"]]
+
+
+def number_rows(result: Forecast, t: Catalogue) -> list[tuple[str, ...]]:
+    """Return outcome, median, 90 % range and the three spreads in words."""
+    table = result.tables["numbers"]
     return [
         (
-            t(f"forecast.outcome.{row['outcome']}"),
+            name,
             reached(row["q50"], t),
             t.interval(reached(row["q05"], t), reached(row["q95"], t)),
+            *(spread(row[key], "logarithm" if row["outcome"] in LOGARITHMIC else "number", t) for key in SOURCES),
         )
-        for _, row in result.tables["numbers"].iterrows()
+        for name, (_, row) in zip(outcome_names(table, t), table.iterrows(), strict=True)
     ]
+
+
+def spread(value: float, unit: Unit, t: Catalogue) -> str:
+    """Return a standard deviation: points of a share, a number, or the factor that a logarithm comes to."""
+    if not np.isfinite(value):
+        return t("forecast.not_resolved")
+    if unit == "share":
+        return t("format.points", value=t.number(100.0 * value, 1))
+    return t("forecast.factor", value=t.significant(np.exp(value))) if unit == "logarithm" else t.significant(value, 2)
+
+
+def spread_header(t: Catalogue, first: int = 0) -> tuple[str, ...]:
+    """Return the headings of the three spreads, or of those after the first."""
+    return tuple(t(f"spread.{source.removesuffix('_sd').removesuffix('_se')}") for source in SOURCES[first:])
 
 
 def reached(value: float, t: Catalogue) -> str:
@@ -128,17 +155,18 @@ def reached(value: float, t: Catalogue) -> str:
 
 def outcomes(result: Forecast, t: Catalogue) -> Iterator[Block]:
     """Yield toxicity, recovery and response."""
-    header = (t("forecast.axis.outcome"), t("forecast.axis.probability"), t("format.level"))
-    rows = tuple(chance_rows(result, t))
-    text = t("format.semicolon").join(f"{name} {share}" for name, share, _ in rows)
+    table = result.tables["chances"]
+    header = (t("forecast.axis.outcome"), t("forecast.axis.probability"), t("forecast.chance_only"))
+    rows = tuple(chance_rows(table, outcome_names(table, t), t))
+    text = t("format.semicolon").join(f"{row[0]} {row[1]}" for row in rows)
     yield Figure(
         t("forecast.chances"),
-        forecast_charts.chances(result.tables["chances"], t, description=text),
+        forecast_charts.chances(table, t, description=text),
         text,
-        Table(header, rows),
+        Table((*header, *spread_header(t, 1)), rows, note=t("forecast.spreads_note")),
         t("forecast.chances_note"),
     )
-    header = (t("forecast.axis.outcome"), t("forecast.median"), t("forecast.range"))
+    header = (t("forecast.axis.outcome"), t("forecast.median"), t("forecast.range"), *spread_header(t))
     yield Table(header, tuple(number_rows(result, t)), t("forecast.numbers"), t("forecast.numbers_note"))
 
 
@@ -151,29 +179,37 @@ def course_figures(result: Forecast, t: Catalogue) -> Iterator[Block]:
             result.tables["courses"], result.tables["before"], result.tables["values"], name, t, last_day=last
         )
         rows = course_rows(result.tables["courses"], name, -np.inf if last is None else last, t)
-        header = (t("forecast.axis.day"), t("forecast.median"), t("forecast.range"))
+        header = (t("forecast.axis.day"), t("forecast.median"), t("forecast.range"), *spread_header(t))
         title = t(f"forecast.quantity.{name}")
         yield Figure(title, chart, t("forecast.course_text", quantity=title), Table(header, rows))
 
 
 def course_rows(table: pd.DataFrame, name: str, after: float, t: Catalogue) -> tuple[tuple[str, ...], ...]:
-    """Return day, median and band of a course on a few days to come."""
+    """Return day, median, band and the three spreads of a course on a few days to come."""
     chosen = table[(table["quantity"] == name) & table["day"].isin(TABLE_DAYS) & (table["day"] > after)]
-    middle, bounds = chosen["q50"], zip(chosen["q05"], chosen["q95"], strict=True)
-    bands = [t.interval(t.significant(low), t.significant(high)) for low, high in bounds]
-    return tuple(zip(map(t.count, chosen["day"]), map(t.significant, middle), bands, strict=True))
+    return tuple(
+        (
+            t.count(row["day"]),
+            t.significant(row["q50"]),
+            t.interval(t.significant(row["q05"]), t.significant(row["q95"])),
+            *(spread(row[key], "logarithm", t) for key in SOURCES),
+        )
+        for _, row in chosen.iterrows()
+    )
 
 
 def survival(result: Forecast, t: Catalogue) -> Iterator[Block]:
     """Yield progression-free survival."""
-    rows = tuple(
-        (t.count(month), t.percent(row["probability"]), t.interval(t.percent(row["lower"]), t.percent(row["upper"])))
-        for month, row in by_month(result.tables["survival"]).items()
-    )
-    header = (t("forecast.axis.months"), t("axis.survival"), t("format.level"))
+    rows = tuple(survival_rows(result, t, [t.count(month) for month in by_month(result.tables["survival"])]))
+    header = (t("forecast.axis.months"), t("axis.survival"), t("forecast.chance_only"), *spread_header(t, 1))
     text = t("forecast.survival.text")
     chart = forecast_charts.survival(result.tables["survival"], t, description=text)
-    yield Figure(t("forecast.survival.figure"), chart, text, Table(header, rows))
+    yield Figure(t("forecast.survival.figure"), chart, text, Table(header, rows, note=t("forecast.spreads_note")))
+
+
+def survival_rows(result: Forecast, t: Catalogue, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the rows of progression-free survival by month under given names; see `chance_rows`."""
+    return chance_rows(pd.DataFrame(list(by_month(result.tables["survival"]).values())), names, t)
 
 
 def terminal(result: Forecast, language: str = "en") -> TerminalTable:
@@ -183,10 +219,11 @@ def terminal(result: Forecast, language: str = "en") -> TerminalTable:
     table.add_column(t("forecast.axis.outcome"))
     table.add_column(t("forecast.value"), justify="right")
     table.add_column("")
-    for row in (*chance_rows(result, t), *number_rows(result, t)):
+    for name in spread_header(t, 1):
+        table.add_column(name, justify="right")
+    rows = chance_rows(result.tables["chances"], outcome_names(result.tables["chances"], t), t)
+    rows += [(*row[:3], *row[4:]) for row in number_rows(result, t)]
+    months = [t("forecast.pfs_at", months=month) for month in by_month(result.tables["survival"])]
+    for row in (*rows, *survival_rows(result, t, months)):
         table.add_row(*(escape(text) for text in row))
-    for month, row in by_month(result.tables["survival"]).items():
-        name = t("forecast.pfs_at", months=month)
-        share = t.interval(t.percent(row["lower"]), t.percent(row["upper"]))
-        table.add_row(name, t.percent(row["probability"]), share)
     return table

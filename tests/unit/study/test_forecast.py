@@ -1,5 +1,6 @@
 """Forecast of one patient: refusals, weights, coverage on held-out patients, report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,56 @@ def test_weighted_survival_with_equal_weights_is_kaplan_meier():
     time, event = np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, False, True, True])
     found = outlook.weighted_survival(time, event, np.full(4, 0.25), np.array([0.5, 1.5, 3.5, 4.5]))
     assert found == pytest.approx([1.0, 0.75, 0.375, 0.0])
+
+
+def test_who_is_censored_on_the_day_of_an_event_was_at_risk():
+    time, event = np.array([1.0, 1.0, 2.0, 2.0]), np.array([False, True, True, True])
+    assert outlook.weighted_survival(time, event, np.full(4, 0.25), np.array([1.0])) == pytest.approx([0.75])
+
+
+def in_sets(people, n_sets):
+    """Return virtual patients of whom every parameter set adds its own to the days without neutrophils."""
+    sets = np.arange(people.n) % n_sets
+    shift = 4.0 * np.random.default_rng(9).normal(size=n_sets)
+    endpoints = people.endpoints.assign(days_anc_below_0_5=30.0 + people.endpoints["days_anc_below_0_5"] + shift[sets])
+    return replace(people, subjects=people.subjects.assign(parameter_set=sets), endpoints=endpoints)
+
+
+def test_the_three_uncertainties_stand_apart(plan, people):
+    calibrated = in_sets(people, 60)
+    one = proof.measured_patient(calibrated, 3, plan, (), "cart")
+    result = forecast.from_population(one, calibrated, plan)
+    row = result.tables["numbers"].set_index("outcome").loc["days_anc_below_0_5"]
+    assert row["parameter_sd"] == pytest.approx(4.0, rel=0.3)
+    assert row["between_patient_sd"] == pytest.approx(np.hypot(3.0, 1.0), rel=0.2)
+    size = result.facts["effective_size"]
+    assert row["monte_carlo_se"] == pytest.approx(
+        np.hypot(row["parameter_sd"], row["between_patient_sd"]) / size**0.5, rel=0.1
+    )
+    chance = result.tables["chances"].set_index("outcome").loc["crs_grade_3"]
+    share = chance["probability"]
+    assert chance["monte_carlo_se"] == pytest.approx(np.sqrt(share * (1 - share) / size), rel=0.01)
+    assert 30 < result.facts["effective_sets"] <= 60
+    for name in ("chances", "survival", "courses"):
+        assert result.tables[name]["parameter_sd"].notna().any()
+
+
+@pytest.mark.parametrize("n_sets", [1, 8])
+def test_too_few_parameter_sets_are_not_resolved(plan, people, n_sets):
+    few = in_sets(people, n_sets)
+    result = forecast.from_population(proof.measured_patient(few, 3, plan, (), "cart"), few, plan)
+    for name in ("chances", "numbers", "survival", "courses"):
+        assert result.tables[name]["parameter_sd"].isna().all()
+    rows = forecast_report.number_rows(result, catalogue.load("en"))
+    assert all(row[4] == "not resolved" for row in rows)
+
+
+def test_responses_of_every_criterion_add_up_to_all_patients(people):
+    levels = ["sCR", "CR", "CRu", "VGPR", "PR", "MR", "SD", "PD", None, "PD"]
+    endpoints = people.endpoints.assign(response_d90=np.resize(np.array(levels, dtype=object), people.n))
+    found = outlook.chances(replace(people, endpoints=endpoints), np.full(people.n, 1 / people.n), 100.0)
+    shares = found.set_index("outcome")["probability"].filter(like="response")
+    assert shares.tolist() == pytest.approx([0.3, 0.2, 0.2, 0.2, 0.1])
 
 
 def test_the_likeness_is_the_kernel_when_nothing_is_measured(plan, people):

@@ -1,4 +1,9 @@
-"""What the weighted virtual patients go on to do: courses with bands, recovery, toxicity, response, survival."""
+"""What the weighted virtual patients go on to do: courses with bands, recovery, toxicity, response, survival.
+
+Every row holds three uncertainties apart, as standard deviations (`seedbed.analysis.weighted`): ``between_patient_sd``
+of patients like this one; ``parameter_sd`` over parameter sets, NaN where it is not resolved; and ``monte_carlo_se`` of
+the estimate from the effective number of virtual patients.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from seedbed import streams
+from seedbed.analysis.weighted import weighted_components
 from seedbed.study.forecast.adjustment import Adjustment
 from seedbed.study.forecast.plan import Plan
 from seedbed.study.forecast.population import VirtualPopulation
@@ -25,7 +31,17 @@ DAYS_TO = ("anc_engraftment_day", "platelet_engraftment_day")
 AMOUNTS = ("days_anc_below_0_5", "cart_cmax_per_ul", "cart_tmax_days", "il6_peak_pg_ml")
 LOGARITHMIC = ("cart_cmax_per_ul", "il6_peak_pg_ml")
 GRADES = {"crs_grade_2": ("crs_grade", 2), "crs_grade_3": ("crs_grade", 3), "icans_grade_3": ("icans_grade", 3)}
-RESPONSES = ("CR", "PR", "SD", "PD")
+RESPONSES = {"CR": ("sCR", "CR", "CRu"), "PR": ("VGPR", "PR"), "SD": ("MR", "SD"), "PD": ("PD",), "NE": ("NE",)}
+"""Levels of every criterion by what they come to; NE is nobody assessed: dead, or no visit in the window."""
+SOURCES = ("between_patient_sd", "parameter_sd", "monte_carlo_se")
+
+
+def three_spreads(values: Floats, weights: Floats, sets: NDArray[np.int64]) -> dict[str, float]:
+    """Return `SOURCES` of the weighted mean of a number per virtual patient; NaN where nobody has a value."""
+    if not (np.isfinite(values) & (weights > 0)).any():
+        return dict.fromkeys(SOURCES, float("nan"))
+    found = weighted_components(values, weights, sets)
+    return {name: getattr(found, name) for name in SOURCES}
 
 
 def weighted_quantiles(values: Floats, weights: Floats, shares: Floats) -> Floats:
@@ -57,7 +73,8 @@ def courses(population: VirtualPopulation, adjusted: Adjustment, plan: Plan, nam
     Returns
     -------
     DataFrame
-        ``quantity``, ``day`` (of the clock), ``q05`` to ``q95``, ``alive`` (weighted share).
+        ``quantity``, ``day`` (of the clock), ``q05`` to ``q95``, ``alive`` (weighted share), and `SOURCES` of the
+        natural logarithm.
     """
     content = read_map()
     died = np.where(population.endpoints["os_event"].to_numpy(dtype=bool), population.since_origin("os_days"), np.inf)
@@ -67,11 +84,13 @@ def courses(population: VirtualPopulation, adjusted: Adjustment, plan: Plan, nam
         quantity = plan.quantities[name]
         luck = streams.normal(plan.seed, f"forecast of {name}", number, np.arange(len(population.days)))
         measured = population.courses[name] * np.exp(quantity.assay_noise(content) * luck)
-        shown = np.exp(adjusted.apply(np.log(np.maximum(measured, quantity.floor))))
+        logs = adjusted.apply(np.log(np.maximum(measured, quantity.floor)))
         for column, day in enumerate(population.days):
             own = np.where(died > day, adjusted.weights, 0.0)
-            found = weighted_quantiles(shown[:, column], own, np.array(list(QUANTILES.values())))
-            rows.append({"quantity": name, "day": day, **dict(zip(QUANTILES, found, strict=True)), "alive": own.sum()})
+            found = np.exp(weighted_quantiles(logs[:, column], own, np.array(list(QUANTILES.values()))))
+            bands = dict(zip(QUANTILES, found, strict=True))
+            spreads = three_spreads(logs[:, column], own, population.sets)
+            rows.append({"quantity": name, "day": day, **bands, "alive": own.sum(), **spreads})
     return pd.DataFrame(rows)
 
 
@@ -81,7 +100,8 @@ def numbers(population: VirtualPopulation, adjusted: Adjustment) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``outcome``, ``q05`` to ``q95``, ``reached`` (weighted share with a value).
+        ``outcome``, ``q05`` to ``q95``, ``reached`` (weighted share with a value), and `SOURCES` of those who reach it;
+        of `LOGARITHMIC` amounts they are those of the natural logarithm.
     """
     rows = []
     for name in (*DAYS_TO, *AMOUNTS):
@@ -93,7 +113,9 @@ def numbers(population: VirtualPopulation, adjusted: Adjustment) -> pd.DataFrame
         found = weighted_quantiles(shown, weights, np.array(list(QUANTILES.values())))
         known = np.where(np.isnan(values), 0.0, weights)
         reached = float(known[np.isfinite(values)].sum() / known.sum()) if known.sum() > 0 else float("nan")
-        rows.append({"outcome": name, **dict(zip(QUANTILES, found, strict=True)), "reached": reached})
+        scaled = np.log(shown) if name in LOGARITHMIC else shown
+        spreads = three_spreads(scaled, weights, population.sets)
+        rows.append({"outcome": name, **dict(zip(QUANTILES, found, strict=True)), "reached": reached, **spreads})
     return pd.DataFrame(rows)
 
 
@@ -111,31 +133,33 @@ def outcome_values(population: VirtualPopulation, name: str) -> Floats:
 
 
 def chances(population: VirtualPopulation, weights: Floats, effective_size: float) -> pd.DataFrame:
-    """Return the probabilities of toxicity and of each response at day 90.
+    """Return the probabilities of toxicity and of each response at day 90, all of them of everybody.
 
     Returns
     -------
     DataFrame
-        ``outcome``, ``probability``, ``lower``, ``upper`` (95 % by the effective number of patients).
+        ``outcome``, ``probability``, ``lower``, ``upper`` (95 %, Monte Carlo only, by the effective number of
+        patients), and `SOURCES`.
     """
-    shares = {name: _share(endpoint_grade(population, *rule), weights) for name, rule in GRADES.items()}
-    response = population.endpoints["response_d90"].fillna("NE").to_numpy(dtype=object)
-    known = np.isin(response, RESPONSES)
-    for level in RESPONSES:
-        shares[f"response_d90_{level}"] = _share(np.where(known, response == level, np.nan).astype(float), weights)
-    rows = [{"outcome": name, **interval_of(share, effective_size)} for name, share in shares.items()]
-    return pd.DataFrame(rows)
+    flags = {name: endpoint_grade(population, *rule) for name, rule in GRADES.items()}
+    response = population.endpoints["response_d90"].fillna("NE")
+    for name, levels in RESPONSES.items():
+        flags[f"response_d90_{name}"] = response.isin(levels).to_numpy(dtype=float)
+    return pd.DataFrame(
+        [
+            {
+                "outcome": name,
+                **interval_of(float(weights @ values), effective_size),
+                **three_spreads(values, weights, population.sets),
+            }
+            for name, values in flags.items()
+        ]
+    )
 
 
 def endpoint_grade(population: VirtualPopulation, column: str, least: int) -> Floats:
     """Return whether each virtual patient reached a grade; no grade is no sign."""
     return (population.endpoints[column].fillna(0.0).to_numpy(dtype=float) >= least).astype(float)
-
-
-def _share(values: Floats, weights: Floats) -> float:
-    known = ~np.isnan(values)
-    total = weights[known].sum()
-    return float(np.sum(weights[known] * values[known]) / total) if total > 0 else float("nan")
 
 
 def interval_of(share: float, effective_size: float, level: float = 0.95) -> dict[str, float]:
@@ -152,20 +176,27 @@ def progression_free(population: VirtualPopulation, weights: Floats, effective_s
     Returns
     -------
     DataFrame
-        ``day``, ``probability``, ``lower``, ``upper``; censored patients leave the weighted risk set.
+        ``day``, ``probability``, ``lower``, ``upper`` (95 %, Monte Carlo only), and `SOURCES` of those whose state on
+        the day is known; censored patients leave the weighted risk set.
     """
     time = population.since_origin("pfs_days")
     event = population.endpoints["pfs_event"].to_numpy(dtype=bool)
     censored = np.where(event, np.inf, time)
-    horizon = float(np.quantile(censored, 0.1)) if np.isfinite(np.quantile(censored, 0.1)) else MONTHS[-1] * MONTH
+    tenth = float(np.quantile(censored, 0.1, method="lower"))
+    horizon = tenth if np.isfinite(tenth) else MONTHS[-1] * MONTH
     grid = np.unique(np.append(np.arange(0.0, horizon, 7.0), [m * MONTH for m in MONTHS if m * MONTH <= horizon]))
     curve = weighted_survival(time, event, weights, grid)
-    return pd.DataFrame([{"day": day, **interval_of(p, effective_size)} for day, p in zip(grid, curve, strict=True)])
+    rows = []
+    for day, probability in zip(grid, curve, strict=True):
+        free = np.where(time > day, 1.0, np.where(event, 0.0, np.nan))
+        spreads = three_spreads(free, weights, population.sets)
+        rows.append({"day": day, **interval_of(probability, effective_size), **spreads})
+    return pd.DataFrame(rows)
 
 
 def weighted_survival(time: Floats, event: NDArray[np.bool_], weights: Floats, grid: Floats) -> Floats:
-    """Return the weighted Kaplan-Meier estimate on a grid of days."""
-    order = np.argsort(time, kind="stable")
+    """Return the weighted Kaplan-Meier estimate on a grid of days; who is censored on a day was at risk on it."""
+    order = np.lexsort((~event, time))
     ordered, mass = time[order], weights[order]
     at_risk = np.cumsum(mass[::-1])[::-1]
     factor = np.where(event[order] & (at_risk > 0), 1.0 - mass / np.where(at_risk > 0, at_risk, 1.0), 1.0)

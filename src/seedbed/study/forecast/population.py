@@ -53,6 +53,13 @@ class VirtualPopulation:
         """Return the number of virtual patients."""
         return len(self.subjects)
 
+    @property
+    def sets(self) -> NDArray[np.int64]:
+        """Return the parameter set that each virtual patient takes, all 0 without an ensemble."""
+        if "parameter_set" not in self.subjects:
+            return np.zeros(self.n, dtype=np.int64)
+        return self.subjects["parameter_set"].to_numpy(dtype=np.int64)
+
     def since_origin(self, column: str) -> Floats:
         """Return a day of the endpoints counted from day 0 of the clock, inf where it never came."""
         day = self.endpoints[column].to_numpy(dtype=float) - self.origin

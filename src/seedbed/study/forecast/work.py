@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seedbed import __version__
@@ -21,6 +22,7 @@ from seedbed.trial import disk
 from seedbed.trial.execution import Where
 
 TABLES = ("courses", "before", "numbers", "chances", "survival", "values")
+SHORT = ("numbers", "chances", "survival")
 RESULT = "forecast.json"
 
 
@@ -32,7 +34,7 @@ class Forecast:
     ----------
     patient, plan : what was given and how it was compared
     tables : ``courses`` (bands by day), ``before`` (the same without the measurements), ``numbers``, ``chances``,
-        ``survival`` and ``values`` (the measurements)
+        ``survival``, each with the three uncertainties apart (`outlook`), and ``values`` (the measurements)
     facts : counts, effective size, misfit, marks
     """
 
@@ -46,7 +48,7 @@ class Forecast:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             table.to_parquet(folder / f"{name}.parquet", index=False)
-        short = {name: json.loads(self.tables[name].to_json(orient="records")) for name in ("numbers", "chances")}
+        short = {name: json.loads(self.tables[name].to_json(orient="records")) for name in SHORT}
         data = {"patient": self.patient.model_dump(mode="json"), "facts": self.facts, **short}
         disk.write_atomically(folder / RESULT, json.dumps(data, indent=1, ensure_ascii=False, default=str))
 
@@ -145,6 +147,8 @@ def _facts(one: Patient, people: VirtualPopulation, weights: Weights, before: We
         "effective_size": weights.effective_size,
         "alike": weights.alike,
         "widening": weights.widening,
+        "parameter_sets": int(np.unique(people.sets).size),
+        "effective_sets": float(1.0 / np.sum(np.bincount(people.sets, weights=weights.values) ** 2)),
         "effective_size_without_measurements": before.effective_size,
         "misfit": weights.misfit if one.measurements else None,
         "misfits": dict(weights.misfits),
