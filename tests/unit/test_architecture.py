@@ -19,7 +19,7 @@ LAYERS = [
     {"engine"},
     {"model", "evidence"},
     {"lenient", "sources", "library"},
-    {"tables", "units", "streams", "documents"},
+    {"tables", "units", "streams", "documents", "memory"},
     {"errors"},
 ]
 ALLOWED_UPWARD = {("tables", "library")}

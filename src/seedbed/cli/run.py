@@ -133,8 +133,8 @@ def _perform(folder: Path, request: Request, workers: int, where: Where, cluster
 
 def _last_line(folder: Path, made: Path, seconds: float, t: Catalogue) -> str:
     """Return where the result stands, how long it took, and the peak memory of this command and of its workers."""
+    from seedbed.memory import peak_memory_mib
     from seedbed.trial import manifest as manifests
-    from seedbed.trial.shards import peak_memory_mib
 
     memory = {"memory": peak_memory_mib(), "worker": manifests.read(folder).worker_memory_mib}
     shown = {name: t.number(mib, 0) for name, mib in memory.items()}

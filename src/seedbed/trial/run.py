@@ -20,13 +20,14 @@ import yaml
 
 from seedbed import analysis
 from seedbed.errors import FailedSubjectsError, RunError
+from seedbed.memory import peak_memory_mib
 from seedbed.tables import to_arrow
 from seedbed.trial import disk
 from seedbed.trial import manifest as manifests
 from seedbed.trial.enrollment import merge_flows
 from seedbed.trial.execution import Where, Work, heartbeats, open_pool, work_shards
 from seedbed.trial.manifest import Manifest, Outcome, Request, Shard
-from seedbed.trial.shards import Shards, peak_memory_mib
+from seedbed.trial.shards import Shards
 from seedbed.trial.work import enrolled_blocks, work_shard
 
 FAILED_SHARE_ALLOWED = 0.01

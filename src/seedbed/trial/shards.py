@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import socket
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from seedbed.errors import RunError
+from seedbed.memory import peak_memory_mib
 from seedbed.trial import disk
 from seedbed.trial.manifest import Outcome, Shard
 
@@ -30,16 +30,6 @@ SILENT_AFTER_SECONDS = 120.0
 TABLES = ("subjects", "events", "endpoints", "failures", "trajectories", "flow")
 _OUTCOME = "outcome.json"
 _PARQUET = {"compression": "zstd", "write_statistics": False}
-
-
-def peak_memory_mib() -> float | None:
-    """Return the largest memory that this process has held so far [MiB], None where the system does not tell."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
 @dataclass(frozen=True)

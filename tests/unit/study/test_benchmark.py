@@ -99,7 +99,7 @@ def test_the_engine_by_itself_is_measured(problem):
     load, compiling = own.cache_share(problem, 1)
     assert load > 0
     assert compiling > 0
-    assert own.peak_megabytes(problem, 3) > 10
+    assert own.peak_mebibytes(problem, 3) > 10
 
 
 def test_bars_name_what_they_need(monkeypatch, problem):

@@ -31,12 +31,11 @@ def first_patient_roadrunner(problem: Problem) -> None:
 
 
 def reduce(problem: Problem, n: str) -> None:
-    """Reduce the courses of n patients while stepping, a block at a time, and print the largest memory in MB."""
-    import resource
-
+    """Reduce the courses of n patients while stepping, a block at a time, and print the largest memory in MiB."""
     import numpy as np
 
     from seedbed import engine
+    from seedbed.memory import peak_memory_mib
 
     reducers = [engine.Peak(f"peak {name}", name) for name in problem.observables]
     program = engine.compile_model(engine.read_model(problem.sbml), problem.varied, (), reducers=reducers)
@@ -46,8 +45,7 @@ def reduce(problem: Problem, n: str) -> None:
         batch = program.start(problem.values[rows], doses=doses, relative_tolerance=1e-4, max_steps=10**6)
         batch.advance(until=float(problem.times[-1]))
         batch.reduced()
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sys.stdout.write(f"{largest / (2**20 if sys.platform == 'darwin' else 2**10)}\n")
+    sys.stdout.write(f"{peak_memory_mib()}\n")
 
 
 if __name__ == "__main__":

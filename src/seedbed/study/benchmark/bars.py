@@ -142,8 +142,8 @@ def start_bars(settings: Settings) -> Iterator[Bar]:
 def memory_bars(settings: Settings) -> Iterator[Bar]:
     """Measure the memory of few and of many patients."""
     problem = settings.own_problem()
-    few, many = (own.peak_megabytes(problem, n) for n in MEMORY_PATIENTS)
-    found = f"{many / few:.2f}x ({many:.0f} MB to {few:.0f} MB)"
+    few, many = (own.peak_mebibytes(problem, n) for n in MEMORY_PATIENTS)
+    found = f"{many / few:.2f}x ({many:.0f} MiB to {few:.0f} MiB)"
     yield Bar(f"{problem.name}: memory, 10^5 against 10^3 patients", "<= 1.1x", found, "rtol 1e-4", many / few <= 1.1)
 
 

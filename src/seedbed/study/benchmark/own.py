@@ -127,8 +127,8 @@ def first_patient_seconds(problem: Problem, rounds: int) -> tuple[float, float]:
     return median(spent["seedbed"]), median(spent["roadrunner"])
 
 
-def peak_megabytes(problem: Problem, n: int) -> float:
-    """Return the largest memory of a process that reduces the courses of n patients while stepping, kernel cached."""
+def peak_mebibytes(problem: Problem, n: int) -> float:
+    """Return the largest memory [MiB] of a process that reduces the courses of n patients as it steps, kernel cached."""
     _in_a_process("reduce", problem, 1)
     return float(_in_a_process("reduce", problem, n))
 
