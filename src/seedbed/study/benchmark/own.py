@@ -128,7 +128,7 @@ def first_patient_seconds(problem: Problem, rounds: int) -> tuple[float, float]:
 
 
 def peak_mebibytes(problem: Problem, n: int) -> float:
-    """Return the largest memory [MiB] of a process that reduces the courses of n patients as it steps, kernel cached."""
+    """Return the peak memory [MiB] of a process that reduces the courses of n patients as it steps, kernel cached."""
     _in_a_process("reduce", problem, 1)
     return float(_in_a_process("reduce", problem, n))
 
