@@ -42,7 +42,7 @@ def survival(
     stop = max(float(at_risk["time"].max()), float(curves["time"].max()))
     ticks = sorted(int(month) for month in at_risk["time"].unique())
     x_scale = alt.Scale(domain=[0, stop], nice=False)
-    color = alt.Color("arm_name:N", title=None, scale=arms.scale(curves["arm"]))
+    color = arms.color(curves["arm"])
     frame = arms.named(curves)[["arm_name", "time", "estimate", "lower", "upper"]]
     base = alt.Chart(frame).encode(
         x=alt.X("time:Q", scale=x_scale, axis=alt.Axis(values=ticks, title=t("axis.months"), grid=False)), color=color
@@ -70,7 +70,7 @@ def _faint(opacity: float, table: pd.DataFrame) -> float:
 def _risk_table(at_risk: pd.DataFrame, t: Catalogue, arms: Arms, x_scale: alt.Scale, color: alt.Color) -> alt.Chart:
     """Draw the numbers at risk as text under the ticks of the curve above."""
     names = [name for arm, name in arms.labels.items() if arm in set(at_risk["arm"])]
-    axis = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelLimit=170, labelPadding=24)
+    axis = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelPadding=24, **theme.broken(names))
     title = alt.TitleParams(t("survival.at_risk"), fontSize=11, color=theme.MUTED, fontWeight="normal", offset=4)
     return (
         alt.Chart(arms.named(at_risk), title=title)
@@ -82,7 +82,7 @@ def _risk_table(at_risk: pd.DataFrame, t: Catalogue, arms: Arms, x_scale: alt.Sc
             color=color,
             tooltip=[alt.Tooltip(f"{name}:Q", title=t(f"number.{name}")) for name in ("n", "events", "censored")],
         )
-        .properties(width=600, height=19 * len(names))
+        .properties(width=600, height=(19 if max(map(len, map(theme.lines, names))) == 1 else 29) * len(names))
     )
 
 
@@ -95,7 +95,7 @@ def stacked_shares(
     levels: Mapping[object, str],
     colors: Mapping[object, str],
     description: str = "",
-) -> alt.FacetChart:
+) -> alt.VConcatChart:
     """Draw horizontal bars of shares that add to one, a bar an arm, a block of bars a group.
 
     Parameters
@@ -108,36 +108,42 @@ def stacked_shares(
     frame = _with_ends(arms.named(table), list(levels))
     frame = frame.assign(
         level_name=frame["level"].map(levels),
-        group_name=frame["column"].map(groups),
         text=frame["share"].map(t.percent),
     )
-    names = [name for arm, name in arms.labels.items() if arm in set(table["arm"])]
-    layers = _share_layers(frame, t, names, levels, colors).properties(width=600, height=alt.Step(30))
-    order = [title for column, title in groups.items() if column in set(table["column"])]
-    header = alt.Header(title=None, labelAnchor="start", labelOrient="top", labelPadding=4)
-    chart = layers.facet(data=frame, row=alt.Row("group_name:N", sort=order, header=header), spacing=14)
+    order = [column for column in groups if column in set(table["column"])]
+    used = [level for level in levels if level in set(table["level"])]
+    scale = alt.Scale(domain=[levels[level] for level in used], range=[colors[level] for level in used])
+    color = alt.Color("level_name:N", scale=scale, title=None, legend=theme.legend_of(scale.domain))
+    dark = [level for level in used if _is_dark(colors[level])]
+    panels = []
+    for column in order:
+        rows = frame[frame["column"] == column]
+        names = [name for arm, name in arms.labels.items() if arm in set(rows["arm"])]
+        layers = _share_layers(rows, t, names, color, dark, with_axis=column == order[-1])
+        panels.append(layers.properties(width=600, height=alt.Step(30), title=groups[column]))
+    chart = alt.vconcat(*panels, spacing=10).resolve_scale(color="shared")
     return theme.finish(chart, t, description=description)
 
 
 def _share_layers(
-    frame: pd.DataFrame, t: Catalogue, names: list[str], levels: Mapping[object, str], colors: Mapping[object, str]
+    frame: pd.DataFrame, t: Catalogue, names: list[str], color: alt.Color, dark: list[object], *, with_axis: bool
 ) -> alt.LayerChart:
     """Return the bars of one group and the percentages written in them, light on dark colors."""
-    used = [level for level in levels if level in set(frame["level"])]
-    scale = alt.Scale(domain=[levels[level] for level in used], range=[colors[level] for level in used])
-    axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=190)
-    base = alt.Chart().encode(y=alt.Y("arm_name:N", sort=names, axis=axis))
-    x = alt.X("start:Q", scale=alt.Scale(domain=[0, 1]), title=t("axis.share"), axis=alt.Axis(format="%", tickCount=5))
+    axis = alt.Axis(title=None, ticks=False, domain=False, **theme.broken(names))
+    base = alt.Chart(frame).encode(y=alt.Y("arm_name:N", sort=names, axis=axis))
+    shown = {} if with_axis else {"labels": False, "ticks": False, "domain": False}
+    title = t("axis.share") if with_axis else None
+    x_axis = alt.Axis(format="%", tickCount=5, **shown)
+    x = alt.X("start:Q", scale=alt.Scale(domain=[0, 1]), title=title, axis=x_axis)
     tooltip = [
         alt.Tooltip("arm_name:N", title=t("axis.arm")),
         alt.Tooltip("level_name:N", title=t("axis.level")),
         alt.Tooltip("n:Q", title=t("axis.n")),
         alt.Tooltip("share:Q", title=t("axis.share"), format=".1%"),
     ]
-    color = alt.Color("level_name:N", scale=scale, title=None)
     bars = base.mark_bar(stroke="#ffffff", strokeWidth=1, height=22)
-    dark = alt.when(alt.FieldOneOfPredicate("level", [level for level in used if _is_dark(colors[level])]))
-    ink = dark.then(alt.value("#ffffff")).otherwise(alt.value(theme.INK))
+    on_dark = alt.when(alt.FieldOneOfPredicate("level", dark))
+    ink = on_dark.then(alt.value("#ffffff")).otherwise(alt.value(theme.INK))
     text = base.mark_text(fontSize=11).transform_filter("datum.share >= 0.045")
     return alt.layer(
         bars.encode(x=x, x2=alt.X2("stop:Q"), color=color, tooltip=tooltip),
@@ -210,7 +216,7 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
     decades = [10.0**k for k in range(int(np.floor(np.log10(floor))), int(np.floor(np.log10(top))) + 1)]
     base = alt.Chart(frame, title=panel.title).encode(
         x=alt.X("time:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=8)),
-        color=alt.Color("arm_name:N", title=None, scale=arms.scale(table["arm"])),
+        color=arms.color(table["arm"]),
     )
     scale = alt.Scale(type="log", domain=[floor, max(top, floor * 10)], clamp=True, nice=False)
     y = alt.Y("q05:Q", title=None, scale=scale, axis=alt.Axis(values=decades, format="~g"))
@@ -246,8 +252,7 @@ def cumulative(
     panels : the events in order, with their titles
     """
     frame = arms.named(table)
-    legend = alt.Legend(symbolType="stroke", symbolStrokeWidth=3)
-    color = alt.Color("arm_name:N", title=None, scale=arms.scale(table["arm"]), legend=legend)
+    color = arms.color(table["arm"], symbolType="stroke", symbolStrokeWidth=3)
     charts = []
     for column, title in panels.items():
         base = alt.Chart(frame[frame["column"] == column], title=title)
@@ -502,7 +507,7 @@ def spreads(table: pd.DataFrame, t: Catalogue, arms: Arms, *, description: str =
     frame = arms.named(table).assign(spread_name=table["spread"].map(names))
     y = alt.Y("spread_name:N", sort=list(names.values()), title=None, axis=alt.Axis(ticks=False, domain=False))
     offset = alt.YOffset("arm_name:N", sort=list(arms.labels.values()), scale=alt.Scale(paddingOuter=0.3))
-    color = alt.Color("arm_name:N", title=None, scale=arms.scale(table["arm"]))
+    color = arms.color(table["arm"])
     panels = []
     for endpoint in dict.fromkeys(frame["endpoint"]):
         base = alt.Chart(frame[frame["endpoint"] == endpoint], title=endpoint).encode(y=y, yOffset=offset, color=color)

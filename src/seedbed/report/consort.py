@@ -1,7 +1,7 @@
 """The flow of subjects as boxes: what all arms share, then the steps of each arm, each with the losses before it.
 
-A row of ``flow.parquet`` is a step, or a loss on the way to the next step, written ``excluded: <condition>`` or
-``not <step>: <reason>``.
+Screening comes from ``flow.parquet``, whose row ``excluded: <condition>`` is a loss. What was given to those whom an
+arm took is counted in the endpoints, so that who died after conditioning began is among the losses too.
 """
 
 from __future__ import annotations
@@ -12,9 +12,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from seedbed.report.catalogue import Catalogue
+from seedbed.report.summary import Run
+from seedbed.report.wording import RESPONSE_LEVELS
 
-SHARED = ("screened", "enrolled")
-SIGNS = {">=": "≥", "<=": "≤", " and ": " & "}
+GIVEN = {
+    "stem_cell": ("transplanted", "transplant_not_done", "stem_cell_day"),
+    "cart": ("infused", "cart_not_infused", "cart_day"),
+}
+"""Element of an arm: its step, the event that tells why it was not given, and the day on which it was."""
+NEGATED = {">=": "<", "<=": ">", "<": "≥", ">": "≤"}
+DIED, CUT = "death_before_cells", "data_cut"
 
 
 @dataclass(frozen=True)
@@ -27,49 +34,65 @@ class FlowStep:
     losses: tuple[tuple[str, int], ...] = ()
 
 
-def steps(flow: pd.DataFrame, arms: Sequence[str], t: Catalogue) -> list[FlowStep]:
-    """Return the boxes of a flow table; a step at which no arm lost anybody is left out.
-
-    Parameters
-    ----------
-    flow : arm, step, n, in order
-    arms : the arms to show
-    """
-    by_arm = {arm: _boxes(flow[flow["arm"] == arm], arm, t) for arm in arms}
-    first = next(iter(by_arm.values()), [])
-    alike = all(
-        [box for box, name in boxes if name in SHARED] == [] or _heads(boxes) == _heads(first)
-        for boxes in by_arm.values()
-    )
-    shared = [FlowStep("", box.label, box.n, box.losses) for box, name in first if name in SHARED] if alike else []
-    rest = [box for boxes in by_arm.values() for box, name in boxes if not (shared and name in SHARED)]
-    return shared + rest
+def steps(run: Run, t: Catalogue) -> list[FlowStep]:
+    """Return the boxes of a run: screening and enrollment once, then what each arm gave."""
+    screening = run.flow[run.flow["arm"] == run.arms[0]]
+    return _screening(screening, t) + [box for arm in run.arms for box in _arm(run, arm, t)]
 
 
-def _heads(boxes: list[tuple[FlowStep, str]]) -> list[tuple[int, tuple[tuple[str, int], ...]]]:
-    return [(box.n, box.losses) for box, name in boxes if name in SHARED]
+def _screening(rows: pd.DataFrame, t: Catalogue) -> list[FlowStep]:
+    n = {str(row.step): int(row.n) for row in rows.itertuples()}
+    excluded = [(step.removeprefix("excluded: "), k) for step, k in n.items() if step.startswith("excluded: ")]
+    losses = tuple((reason_words(reason, t), k) for reason, k in excluded if k)
+    screened = FlowStep("", t("flow_step.screened"), n["screened"])
+    return [screened, FlowStep("", t("flow_step.enrolled"), n["enrolled"], losses)]
 
 
-def _boxes(rows: pd.DataFrame, arm: str, t: Catalogue) -> list[tuple[FlowStep, str]]:
-    boxes: list[tuple[FlowStep, str]] = []
-    losses: list[tuple[str, int]] = []
-    for row in rows.itertuples():
-        step, _, reason = str(row.step).partition(": ")
-        if reason:
-            losses += [(reason_words(reason, t), int(row.n))] if row.n else []
-        elif not (step == "selected" and boxes and boxes[-1][0].n == row.n):
-            boxes.append((FlowStep(arm, t.name("flow_step", step), int(row.n), tuple(losses)), step))
-            losses = []
-    return boxes
+def _arm(run: Run, arm: str, t: Catalogue) -> list[FlowStep]:
+    """Return the steps of one arm; the emulated study's selection is a step where it took not everybody."""
+    rows = run.arm(arm, ("subject", "selected", "stem_cell_day", "cart_day", "os_event"))
+    events = run.events[run.events["arm"] == arm]
+    taken = rows[rows["selected"].astype(bool)]
+    boxes = []
+    if len(taken) < len(rows):
+        losses = ((t("flow.not_taken"), len(rows) - len(taken)),)
+        boxes.append(FlowStep(arm, t("flow_step.selected"), len(taken), losses))
+    for element, (step, event, day) in GIVEN.items():
+        if run.has(element, arm):
+            given = taken[taken[day].notna()]
+            reasons = _reasons(taken[taken[day].isna()], events[events["event"] == event])
+            losses = tuple((reason_words(reason, t), n) for reason, n in reasons.items())
+            boxes.append(FlowStep(arm, t(f"flow_step.{step}"), len(given), losses))
+            taken = given
+    return boxes or [FlowStep(arm, t("flow_step.untreated"), len(taken))]
+
+
+def _reasons(lost: pd.DataFrame, events: pd.DataFrame) -> dict[str, int]:
+    """Return how many were lost for which reason; whom no event explains died before the cells, or was cut off."""
+    known = events.drop_duplicates("subject").set_index("subject")["detail"].astype(str)
+    rest = lost["os_event"].map({True: DIED, False: CUT})
+    found = lost["subject"].map(known).astype(object)
+    return {str(reason): int(n) for reason, n in found.where(found.notna(), rest).value_counts().items()}
 
 
 def reason_words(reason: str, t: Catalogue) -> str:
-    """Return a reason in words: one of the catalogue, or a condition such as ``age_years <= 70``."""
+    """Return a reason in words: one of the catalogue, or what did not hold, such as ``age <= 70``."""
     covariate, _, condition = reason.partition(" ")
     if not condition:
         return t.name("reason", reason)
+    name = t.name("covariate", covariate)
     if condition == "= yes":
-        return t("flow.not", covariate=t.name("covariate", covariate))
-    for sign, shown in SIGNS.items():
-        condition = condition.replace(sign, shown)
-    return t("flow.condition", covariate=t.name("covariate", covariate), condition=condition)
+        return t("flow.not", covariate=name)
+    sign, _, value = condition.partition(" ")
+    if sign in ("in", "="):
+        return t("flow.none_of", covariate=name, levels=_levels(value.split(", "), t))
+    parts = [part.partition(" ") for part in condition.split(" and ")]
+    outside = t("flow.or").join(f"{NEGATED[sign]} {bound}" for sign, _, bound in parts)
+    return t("flow.condition", covariate=name, condition=outside)
+
+
+def _levels(values: Sequence[str], t: Catalogue) -> str:
+    """Return levels in words, responses by their abbreviations and the best first."""
+    order = {level: index for index, level in enumerate(RESPONSE_LEVELS)}
+    ranked = sorted(values, key=lambda value: order.get(value, len(order)))
+    return t("flow.or").join(value if value in order else t.name("level", value) for value in ranked)

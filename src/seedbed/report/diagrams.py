@@ -89,7 +89,7 @@ def _upper_axis(frame: pd.DataFrame, t: Catalogue, domain: tuple[float, float], 
 
 
 BOX_HEIGHT, HEAD_HEIGHT, LINE_HEIGHT, GAP = 42.0, 60.0, 15.0, 26.0
-WIDEST_BOX, ARROW_INSET = 200.0, 22.0
+WIDEST_BOX, ARROW_INSET, HEAD_LINE = 200.0, 22.0, 14.0
 
 
 def flow(steps: Sequence[FlowStep], t: Catalogue, arms: Arms, *, description: str = "") -> alt.LayerChart:
@@ -113,7 +113,7 @@ def flow(steps: Sequence[FlowStep], t: Catalogue, arms: Arms, *, description: st
         at.x("middle"), at.y("y2"), text=alt.Text("count:N")
     )
     title = base.transform_filter("datum.is_head")
-    title = title.mark_text(fontSize=11.5, fontWeight=600, dy=14, limit=float((boxes["x2"] - boxes["x"]).max()) - 8.0)
+    title = title.mark_text(fontSize=11.5, fontWeight=600, dy=14, lineHeight=HEAD_LINE)
     title = title.encode(at.x("middle"), at.y("y"), color, text=alt.Text("arm_name:N"))
     layers = [*_arrows(boxes, at), frame, label, count, title]
     layers.append(_losses(boxes, at))
@@ -139,6 +139,7 @@ def _place(steps: Sequence[FlowStep], t: Catalogue, arms: Arms) -> pd.DataFrame:
     columns = [arm for arm in arms.labels if any(step.arm == arm for step in steps)]
     width = theme.WIDE / max(len(columns), 1)
     box = min(WIDEST_BOX, 0.88 * width)
+    heads = max((len(theme.lines(arms.labels[arm], box - 12.0)) for arm in columns), default=1)
     bottom: dict[str, float] = {}
     rows = []
     for step in steps:
@@ -147,7 +148,7 @@ def _place(steps: Sequence[FlowStep], t: Catalogue, arms: Arms) -> pd.DataFrame:
         left = (theme.WIDE - WIDEST_BOX) / 2 if shared else columns.index(step.arm) * width + 4.0
         above = bottom.get(step.arm, bottom.get("", 6.0 - GAP))
         top = above + GAP + LINE_HEIGHT * len(step.losses) + (8.0 if is_head else 0.0)
-        bottom[step.arm] = top + (HEAD_HEIGHT if is_head else BOX_HEIGHT)
+        bottom[step.arm] = top + (HEAD_HEIGHT + HEAD_LINE * (heads - 1) if is_head else BOX_HEIGHT)
         place = (left, top, WIDEST_BOX if shared else box, bottom[step.arm])
         rows.append(_box(step, t, arms, place) | {"is_head": is_head, "above": above})
     return pd.DataFrame(rows)
@@ -157,7 +158,7 @@ def _box(step: FlowStep, t: Catalogue, arms: Arms, place: tuple[float, float, fl
     left, top, width, bottom = place
     return {
         "arm": step.arm,
-        "arm_name": arms.labels.get(step.arm, ""),
+        "arm_name": theme.lines(arms.labels.get(step.arm, ""), width - 12.0),
         "color": arms.colors.get(step.arm, theme.INK),
         "label": step.label,
         "count": t("format.n", n=t.count(step.n)),

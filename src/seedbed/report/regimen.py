@@ -11,6 +11,7 @@ import pandas as pd
 from seedbed import protocol
 from seedbed.protocol import Arm, Protocol
 from seedbed.report.catalogue import Catalogue
+from seedbed.report.wording import signed
 
 WINDOW = (-35, 63)
 """Days drawn around the infusions; what lies outside is told in words."""
@@ -85,10 +86,32 @@ def _text(rows: pd.DataFrame, days: list[int], t: Catalogue) -> str:
         collected = pd.isna(first["dose"])
         return t("regimen.collected") if collected else t("regimen.cd34", dose=cells(t, first["dose"], first["unit"]))
     if first["kind"] == "cart":
-        return t("format.plus").join(cells(t, row.dose, row.unit) for row in rows.itertuples())
-    dose = t("format.with_unit", value=t.plain(first["dose"]), unit=t.name("unit", first["unit"]))
+        return t("format.plus").join(_dose(row, t) for _, row in rows.iterrows())
+    dose = _dose(first, t)
     text = dose if len(days) == 1 else t("regimen.times", dose=dose, n=t.count(len(days)))
     return text if max(days) <= WINDOW[1] else t("regimen.until", text=text, day=t.count(max(days)))
+
+
+def _dose(row: pd.Series, t: Catalogue) -> str:
+    """Return what is given on one day, in words."""
+    if row["kind"] == "cart":
+        return cells(t, row["dose"], row["unit"])
+    return t("format.with_unit", value=t.plain(row["dose"]), unit=t.name("unit", row["unit"]))
+
+
+def outside(trial: Protocol, arm: str, t: Catalogue) -> list[str]:
+    """Return what an arm gives on its clocks only before or after the days drawn, in words."""
+    found = trial.arms[arm]
+    frame = protocol.timeline(found)
+    placed = frame.assign(at=frame["day_stem_cells" if found.has_graft else "day_cart"]).dropna(subset=["at"])
+    texts = []
+    for (kind, _, item), rows in placed.groupby(["kind", "element", "item"], sort=False):
+        first, last = (int(day) for day in (rows["at"].min(), rows["at"].max()))
+        if not any(WINDOW[0] <= day <= WINDOW[1] for day in rows["at"]):
+            days = {"first": signed(t, first, 0), "last": signed(t, last, 0), "n": t.count(len(rows))}
+            named = {"item": _label(found, str(kind), str(item), t), "dose": _dose(rows.iloc[0], t)}
+            texts.append(t("regimen.course", **named, **days))
+    return texts
 
 
 def cells(t: Catalogue, amount: float, unit: str) -> str:

@@ -6,7 +6,9 @@ differ in lightness when printed in gray. Grades and responses use one ordered s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +20,9 @@ from seedbed.report.catalogue import Catalogue
 WIDE = 780
 HALF = 365
 HEIGHT = 260
+LEGEND_WIDTH = 720.0
+LABEL_WIDTH = 170.0
+"""Width [px] that the legends, and the lines of an arm's name on an axis, may take."""
 
 INK = "#1b2733"
 MUTED = "#5b6875"
@@ -68,9 +73,37 @@ class Arms:
         shown = [arm for arm in self.labels if arm in there]
         return alt.Scale(domain=[self.labels[arm] for arm in shown], range=[self.colors[arm] for arm in shown])
 
+    def color(self, present: Iterable[str], **legend: object) -> alt.Color:
+        """Return the color of the arms that a table holds, with a legend that fits the page."""
+        scale = self.scale(present)
+        return alt.Color("arm_name:N", title=None, scale=scale, legend=legend_of(scale.domain, **legend))
+
     def named(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table with the column ``arm_name``."""
         return table.assign(arm_name=table["arm"].map(self.labels))
+
+
+def text_width(text: str) -> float:
+    """Return about how wide a label is [px]: Chinese characters are twice as wide as Latin ones."""
+    return sum(11.0 if character > "\u2e80" else 5.9 for character in text)
+
+
+def legend_of(labels: Sequence[str], **keys: object) -> alt.Legend:
+    """Return a legend of as many columns as the page is wide."""
+    widest = max(map(text_width, labels), default=1.0) + 34.0
+    return alt.Legend(columns=max(1, min(len(labels), int(LEGEND_WIDTH // widest))), **keys)
+
+
+def lines(label: str, limit: float = LABEL_WIDTH) -> list[str]:
+    """Return a label broken into lines of at most a width [px], at blanks where it has some."""
+    per_character = text_width(label) / max(len(label), 1)
+    return textwrap.wrap(label, max(4, int(limit / max(per_character, 1.0)))) or [label]
+
+
+def broken(labels: Iterable[str]) -> dict[str, object]:
+    """Return the keys of an axis that writes long labels in several lines."""
+    table = {label: lines(label) for label in labels}
+    return {"labelExpr": f"({json.dumps(table, ensure_ascii=False)})[datum.label]", "labelLimit": LABEL_WIDTH + 20.0}
 
 
 def finish(chart: AnyChart, t: Catalogue, *, description: str = "") -> AnyChart:

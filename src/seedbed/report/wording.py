@@ -54,9 +54,15 @@ def estimate(t: Catalogue, row: Mapping[str, Any] | pd.Series | None) -> tuple[s
     unit = row["unit"] if row["unit"] != "1" or is_share(row) else ""
     value = quantity(t, row["estimate"], unit)
     named = value if unit in ("1", "") else t("format.with_unit", value=value, unit=unit_name(t, unit))
-    if pd.isna(row["lower"]) and pd.isna(row["upper"]):
-        return named, ""
-    return named, t.interval(quantity(t, row["lower"], unit), quantity(t, row["upper"], unit))
+    return named, bounds(t, row["lower"], row["upper"], unit)
+
+
+def bounds(t: Catalogue, lower: float, upper: float, unit: str) -> str:
+    """Return an interval in words, empty where there is none; an end that is not reached is said so."""
+    if pd.isna(lower) and pd.isna(upper):
+        return ""
+    ends = (quantity(t, end, unit) if pd.notna(end) else t("format.not_reached") for end in (lower, upper))
+    return t.interval(*ends)
 
 
 def unit_name(t: Catalogue, unit: str) -> str:

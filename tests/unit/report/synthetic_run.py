@@ -40,7 +40,7 @@ def write(folder: Path, arms: tuple[str, ...] = ARMS, n: int = 200, seed: int = 
     tables = {
         "subjects": subjects if sets is None else subjects.assign(parameter_set=sets.to_numpy()),
         "endpoints": endpoints,
-        "events": _events(endpoints),
+        "events": _events(endpoints, enrolled.arm_tables),
         "failures": pd.DataFrame(
             {"subject": [n + 1], "arm": [arms[0]], "reason": ["step limit"], "day": [61.5], "steps": [20000]}
         ),
@@ -70,6 +70,7 @@ def _endpoints(arm: str, subjects: pd.DataFrame, days: pd.DataFrame, luck: np.nd
     aplasia = np.rint((8 if with_graft else 5) + 4 * luck[:, 5])
     peak = np.where(infused, np.exp(4.6 + noise * 0.9 + (0.4 if with_graft else 0)), np.nan)
     table = pd.DataFrame({"subject": subjects["subject"], "arm": arm})
+    table["selected"] = days["selected"].to_numpy()
     table["stem_cell_day"] = days["stem_cell_day"].to_numpy()
     table["cart_day"] = days["cart_day"].to_numpy()
     table["day_zero_day"] = days["day_zero_day"].to_numpy()
@@ -113,13 +114,17 @@ def _endpoints(arm: str, subjects: pd.DataFrame, days: pd.DataFrame, luck: np.nd
     return table
 
 
-def _events(endpoints: pd.DataFrame) -> pd.DataFrame:
+def _events(endpoints: pd.DataFrame, plans: dict[str, pd.DataFrame]) -> pd.DataFrame:
     parts = []
     for kind, days, flag in (("progression", "pfs_days", "pfs_event"), ("death", "os_days", "os_event")):
         rows = endpoints.loc[endpoints[flag], ["subject", "arm", days]].rename(columns={days: "day"})
-        parts.append(rows.assign(event=kind, day=rows["day"] + 28.0, cause=None))
-    without = endpoints[endpoints["cart_day"].isna() & endpoints["arm"].isin(["asct_cart", "cart"])]
-    parts.append(without[["subject", "arm"]].assign(event="not_infused", day=30.0, cause="progression"))
+        parts.append(rows.assign(event=kind, day=rows["day"] + 28.0, detail=None))
+    for arm in endpoints["arm"].unique():
+        for event, column in (("transplant_not_done", "not_transplanted"), ("cart_not_infused", "not_infused")):
+            without = plans[arm][plans[arm][column] != ""].reset_index()
+            detail = without[column].astype(str)
+            rows = pd.DataFrame({"subject": without["subject"], "arm": arm, "detail": detail})
+            parts.append(rows.assign(event=event, day=without[f"{column}_day"]))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -37,7 +37,7 @@ def placeholders(text):
 
 def used():
     """Return the literal keys and the prefixes of families that code and templates ask for."""
-    keys, families = set(), {"phrase.", "arm."}
+    keys, families = set(), {"phrase.", "arm.", "covariate_of."}
     for file in FILES:
         for is_formatted, _, key in CALL.findall(file.read_text(encoding="utf-8")):
             literal = key.split("{")[0] if is_formatted else key

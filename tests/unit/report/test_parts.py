@@ -1,13 +1,17 @@
 """The regimen, the flow of subjects and the baseline table."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from seedbed import protocol
-from seedbed.report import consort, regimen
+from seedbed.report import consort, regimen, theme
 from seedbed.report.catalogue import load
-from seedbed.report.sections import asked
+from seedbed.report.sections import asked, comparison
 from seedbed.report.setting import Setting
+from seedbed.trial import enrollment
 
 
 @pytest.fixture
@@ -44,21 +48,42 @@ def test_doses_of_cells_are_powers_of_ten():
 
 
 def test_the_flow_shares_the_screening_and_tells_the_losses(run):
-    boxes = consort.steps(run.flow, run.arms, load("en"))
+    boxes = consort.steps(run, load("en"))
     assert [box.label for box in boxes if box.arm == ""] == ["screened", "enrolled"]
     infused = [box for box in boxes if box.arm == "cart"]
     assert infused[0].label == "taken into this arm"
-    before = infused[0].n
-    assert 40 < before < 120
-    for box in infused[1:]:
-        assert box.n == before - sum(n for _, n in box.losses)
-        before = box.n
+    assert 40 < infused[0].n < 120
+
+
+def test_each_box_of_an_arm_is_the_one_before_less_the_losses(run):
+    boxes = consort.steps(run, load("en"))
+    for arm in run.arms:
+        before = next(box.n for box in boxes if box.label == "enrolled")
+        for box in (box for box in boxes if box.arm == arm):
+            assert box.n == before - sum(n for _, n in box.losses)
+            before = box.n
+
+
+def test_who_dies_after_conditioning_began_is_lost_before_the_cells(run):
+    endpoints = run.endpoints.copy()
+    who = endpoints.index[(endpoints["arm"] == "cart") & endpoints["selected"] & endpoints["cart_day"].notna()][:3]
+    endpoints.loc[who, ["cart_day", "os_event"]] = np.nan, True
+    boxes = consort.steps(replace(run, endpoints=endpoints), load("en"))
+    losses = [box.losses for box in boxes if box.arm == "cart" and box.label == "CAR-T cells infused"]
+    assert ("died after conditioning began", 3) in losses[0]
+
+
+def test_the_last_box_holds_those_of_the_baseline_table(run):
+    boxes = {box.arm: box.n for box in consort.steps(run, load("en"))}
+    setting = Setting.of(run, load("en"))
+    assert all(boxes[arm] == len(asked.treated(setting, arm)) for arm in run.arms)
 
 
 def test_reasons_are_told_in_words():
     t = load("en")
-    assert consort.reason_words("age >= 18 and <= 75", t) == "not Age [years] ≥ 18 & ≤ 75"
-    assert consort.reason_words("transplant_eligible = yes", t) == "not Eligible for transplantation"
+    assert consort.reason_words("age >= 18 and <= 75", t) == "Age [years] < 18 or > 75"
+    assert consort.reason_words("remission_status in PR, CR", t) == "Response to the last therapy not CR or PR"
+    assert consort.reason_words("transplant_eligible = yes", t) == "Eligible for transplantation: no"
     assert consort.reason_words("manufacturing_failure", t) == "no CAR-T product"
 
 
@@ -72,7 +97,35 @@ def test_standardized_difference_by_hand():
 def test_baseline_counts_those_treated(run):
     setting = Setting.of(run, load("en"))
     table = asked.baseline(setting).blocks[1]
-    treated = int(run.arm("cart")["cart_day"].notna().sum())
+    rows = run.arm("cart")
+    treated = int((rows["cart_day"].notna() & rows["selected"]).sum())
     assert any(f"treated, n = {treated}" in cell.note for cell in table.header if not isinstance(cell, str))
     age = next(row for row in table.rows if row[0] == "Age [years]")
     assert len(age) == len(table.header)
+
+
+def test_a_course_outside_the_days_drawn_is_told():
+    found, who = enrollment.read("myeloma_cd19_bcma_consolidation")
+    told = regimen.outside(protocol.read_resolved(enrollment.resolve(found, who)["protocol"]), "asct", load("en"))
+    assert len(told) == 1
+    assert told[0].startswith("Lenalidomide")
+    assert "doses from day +" in told[0]
+
+
+def test_intervals_of_days_do_not_reach_below_zero(square_run):
+    setting = Setting.of(square_run, load("en"))
+    rows = [row for name in comparison.SPREAD_ENDPOINTS for row in comparison._spread_rows(setting, name)]
+    assert {row["spread"] for row in rows} == {"between_patient", "parameter", "monte_carlo"}
+    assert min(row["lower"] for row in rows) >= 0
+    assert all(row["lower"] <= row["middle"] <= row["upper"] for row in rows)
+
+
+def test_long_names_of_arms_are_written_in_lines_not_cut():
+    label = "ASCT + CD19 and BCMA CAR-T + lenalidomide"
+    assert " ".join(theme.lines(label)) == label
+    assert len(theme.lines(label)) == 2
+    assert theme.lines("CAR-T") == ["CAR-T"]
+    chinese = "含噻替哌自体移植联合嵌合抗原受体T细胞治疗"
+    assert len(theme.lines(chinese)) == 2
+    assert "".join(theme.lines(chinese)) == chinese
+    assert theme.legend_of([label] * 4).columns < 4

@@ -38,14 +38,14 @@ def test_all_sections_stand_in_the_page_and_in_the_contents(english):
     anchors = re.findall(r'<section id="([a-z]+)"', english)
     assert anchors == [
         "question", "headline", "regimen", "flow", "baseline", "survival", "response", "toxicity", "recovery",
-        "kinetics", "tumor", "difference", "published", "uncertainty", "limits", "dictionary", "rerun",
+        "kinetics", "tumor", "difference", "selection", "published", "uncertainty", "limits", "dictionary", "rerun",
     ]  # fmt: skip
     assert all(f'href="#{anchor}"' in english for anchor in anchors)
 
 
 def test_every_figure_has_its_specification_words_and_table(english):
     charts = re.findall(r'data-chart="([a-z0-9-]+)"', english)
-    assert len(charts) == 13
+    assert len(charts) == 16
     assert all(f'id="spec-{chart}"' in english for chart in charts)
     assert english.count('role="img" aria-label="') == len(charts)
 

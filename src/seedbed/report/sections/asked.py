@@ -82,13 +82,14 @@ def _arm_in_words(setting: Setting, protocol: Protocol, arm: str) -> str:
 
 
 def _beyond(setting: Setting, protocol: Protocol) -> tuple[Block, ...]:
-    """Return the drugs that count from enrollment, and the reactive care, in words."""
+    """Return the drugs that the timeline does not draw, and the reactive care, in words."""
     t = setting.t
     items = []
-    for arm in setting.run.arms:
-        if arm in protocol.arms and (drugs := regimen.unplaced(protocol, arm, t)):
-            text = t("format.comma").join(drugs)
-            items.append(t("regimen.from_enrollment", arm=setting.arms.labels[arm], drugs=text))
+    for arm in (arm for arm in setting.run.arms if arm in protocol.arms):
+        for key, told in (("from_enrollment", regimen.unplaced), ("outside", regimen.outside)):
+            if drugs := told(protocol, arm, t):
+                text = t("format.comma").join(drugs)
+                items.append(t(f"regimen.{key}", arm=setting.arms.labels[arm], drugs=text))
     items.append(t("regimen.reactive"))
     return (Bullets(tuple(items)),)
 
@@ -98,30 +99,25 @@ def flow(setting: Setting) -> Section:
     run, t, arms = setting.run, setting.t, setting.arms
     if run.flow.empty:
         return Section("flow", t("flow.title"), (Paragraph(t("flow.nothing")),))
-    table = arms.named(run.flow).assign(step_name=run.flow["step"].map(lambda step: _step_words(step, t)))
-    ends = table.groupby("arm", sort=False).agg(
-        arm_name=("arm_name", "first"), first=("n", "first"), last=("n", "last")
-    )
-    described = joined(
-        t,
-        [
-            t("flow.in_words", arm=row.arm_name, first=t.count(row.first), last=t.count(row.last))
-            for row in ends.itertuples()
-        ],
-    )
-    columns = {"arm_name": (t("axis.arm"), str), "step_name": (t("axis.step"), str), "n": (t("axis.n"), t.count)}
-    chart = diagrams.flow(consort.steps(run.flow, run.arms, t), t, arms, description=described)
-    figure = Figure(t("flow.figure"), chart, described, data_table(table, columns, n_text=2))
+    boxes = consort.steps(run, t)
+    last = {box.arm: box for box in boxes if box.arm}
+    parts = [t("flow.in_words", arm=arms.labels[arm], step=box.label, n=t.count(box.n)) for arm, box in last.items()]
+    described = joined(t, parts)
+    chart = diagrams.flow(boxes, t, arms, description=described)
+    note = t("flow.analyzed", n=t.count(run.endpoints["subject"].nunique()))
+    figure = Figure(t("flow.figure"), chart, described, _flow_table(setting, boxes), note)
     return Section("flow", t("flow.title"), (Paragraph(t("flow.text")), figure, *_failures(setting)))
 
 
-def _step_words(step: str, t: Catalogue) -> str:
-    kind, _, reason = step.partition(": ")
-    return (
-        t("flow.lost_at", step=t.name("flow_step", kind), reason=consort.reason_words(reason, t))
-        if reason
-        else t.name("flow_step", kind)
-    )
+def _flow_table(setting: Setting, boxes: Sequence[consort.FlowStep]) -> Table:
+    """Return the boxes and the losses before each as rows."""
+    t = setting.t
+    rows = []
+    for box in boxes:
+        arm = setting.arms.labels.get(box.arm, t("flow.all_arms"))
+        rows += [(arm, INDENT + reason, t.count(n)) for reason, n in box.losses]
+        rows.append((arm, box.label, t.count(box.n)))
+    return Table((t("axis.arm"), t("axis.step"), t("axis.n")), tuple(rows), n_text=2)
 
 
 def _failures(setting: Setting) -> tuple[Block, ...]:
@@ -135,12 +131,12 @@ def _failures(setting: Setting) -> tuple[Block, ...]:
 
 
 def treated(setting: Setting, arm: str) -> pd.Index:
-    """Return the subjects of an arm who were given what the arm gives: stem cells, CAR-T cells or both."""
+    """Return the subjects an arm took who were given what it gives: stem cells, CAR-T cells or both."""
     rows = setting.run.arm(arm)
-    given = pd.Series(True, index=rows.index)
+    given = rows["selected"].astype(bool)
     for element in ("stem_cell", "cart"):
         if setting.run.has(element, arm):
-            given &= rows[f"{element}_day"].notna()
+            given = given & rows[f"{element}_day"].notna()
     return pd.Index(rows.loc[given, "subject"])
 
 
@@ -188,7 +184,7 @@ def _tells(values: pd.Series) -> bool:
 def _covariate_rows(
     setting: Setting, name: str, enrolled: pd.DataFrame, groups: dict[str, pd.DataFrame]
 ) -> list[tuple[str | Cell, ...]]:
-    t, label = setting.t, setting.t.name("covariate", name)
+    t, label = setting.t, _covariate_name(setting, name)
     values = enrolled[name].dropna()
     columns = [enrolled[name], *(group[name] for group in groups.values())]
     if pd.api.types.is_bool_dtype(values):
@@ -201,6 +197,13 @@ def _covariate_rows(
     levels = sorted(values.unique(), key=lambda level: (rank.get(str(level), len(rank)), str(level)))
     rows = [_level_row(setting, INDENT + _level_name(t, str(level)), name, level, columns, groups) for level in levels]
     return [(label,), *rows]
+
+
+def _covariate_name(setting: Setting, name: str) -> str:
+    """Return the name of a covariate, in the words of the disease where it means something of its own there."""
+    t, disease = setting.t, setting.run.population.get("disease")
+    own = f"covariate_of.{disease}.{name}"
+    return t(own) if own in t else t.name("covariate", name)
 
 
 def _level_name(t: Catalogue, level: str) -> str:

@@ -16,6 +16,8 @@ def limits(setting: Setting) -> Section:
     """Return the assumptions behind the numbers and what they cannot say."""
     t = setting.t
     items = tuple(t(f"limit.{name}") for name in LIMITS)
+    if setting.is_calibrated:
+        items = (t("limits.calibration", name=setting.run.ensemble), *items)
     purpose = Notice(t("page.purpose"), t("limits.purpose"), "bad")
     return Section("limits", t("limits.title"), (purpose, Paragraph(t("limits.text")), Bullets(items)))
 
@@ -41,16 +43,17 @@ def rerun(setting: Setting) -> Section:
     """Return the commands that repeat the run, and what decides its numbers."""
     run, t = setting.run, setting.t
     request, manifest = run.manifest.request, run.manifest
+    machine = [t.name("machine", name) + f" {value}" for name, value in manifest.machine.items()]
     facts = (
         (t("rerun.version"), request.seedbed_version),
         (t("rerun.seed"), str(request.seed)),
         (t("rerun.subjects"), t.count(request.subjects)),
         (t("rerun.tolerance"), f"{request.relative_tolerance:g}"),
         (t("rerun.fingerprint"), manifest.fingerprint),
-        *((t("rerun.hash", name=name), digest) for name, digest in request.hashes.items()),
+        *((t("rerun.hash", name=t.name("content", name)), digest) for name, digest in request.hashes.items()),
         (t("rerun.created"), manifest.created),
         (t("rerun.seconds"), t("rerun.seconds_text", seconds=t.number(manifest.seconds, 1))),
-        (t("rerun.machine"), ", ".join(f"{name} {value}" for name, value in manifest.machine.items())),
+        (t("rerun.machine"), t("format.comma").join(machine)),
         (t("rerun.failed"), t("rerun.failed_text", done=t.count(manifest.n_done), failed=t.count(manifest.n_failed))),
     )
     commands = f"seedbed rerun {run.folder.name}/manifest.json --out {run.folder.name}-again\n"

@@ -9,7 +9,18 @@ from seedbed.protocol import Protocol
 from seedbed.report import charts, contrasts, published, summary
 from seedbed.report.blocks import Block, Cell, Figure, Notice, Paragraph, Section, Table
 from seedbed.report.setting import Setting
-from seedbed.report.wording import data_table, endpoint, estimate, is_share, joined, points, quantity, signed, unit_name
+from seedbed.report.wording import (
+    bounds,
+    data_table,
+    endpoint,
+    estimate,
+    is_share,
+    joined,
+    points,
+    quantity,
+    signed,
+    unit_name,
+)
 
 SPREAD_ENDPOINTS = ("anc_engraftment", "days_anc_below_0_5", "cart_tmax", "cart_persistence")
 """Quantities drawn with their three uncertainties; the table has all."""
@@ -55,9 +66,9 @@ def differences(setting: Setting) -> Section:
 
 def _difference_words(setting: Setting, row: dict[str, object]) -> str:
     t = setting.t
-    bounds = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
+    ends = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
     values = {"endpoint": row["outcome"], "arm": setting.arms.labels[row["control"]]}
-    return t("difference.in_words", **values, difference=points(t, row["difference"]), interval=bounds)
+    return t("difference.in_words", **values, difference=points(t, row["difference"]), interval=ends)
 
 
 def _difference_table(setting: Setting, table: pd.DataFrame) -> Table:
@@ -107,7 +118,7 @@ def _difference_row(setting: Setting, row: dict[str, object], *, with_parameters
         str(row["outcome"]),
         level(row["one"]),
         level(row["other"]),
-        points(t, row["difference"]) if rate else signed(t, row["difference"]),
+        change(row["difference"]),
         interval(""),
         *parameters,
         interval("unpaired_"),
@@ -139,8 +150,8 @@ def square(setting: Setting) -> Section | None:
         "excess": (t("square.excess"), lambda value: points(t, value)),
         "bounds": (t("format.level"), str),
     }
-    bounds = [t.interval(signed(t, 100 * row.lower), signed(t, 100 * row.upper)) for row in table.itertuples()]
-    shown = data_table(table.assign(bounds=bounds), columns)
+    ends = [t.interval(signed(t, 100 * row.lower), signed(t, 100 * row.upper)) for row in table.itertuples()]
+    shown = data_table(table.assign(bounds=ends), columns)
     tabled = Table(shown.header, shown.rows, t("square.table"), t("square.note"), layout="dense")
     return Section(
         "square", t("square.title"), (Paragraph(t("square.text")), Figure(t("square.figure"), chart, described), tabled)
@@ -150,8 +161,8 @@ def square(setting: Setting) -> Section | None:
 def _excess_words(setting: Setting, row: dict[str, object]) -> str:
     t = setting.t
     values = {"both": t.percent(row["both"], 1), "expected": t.percent(row["expected"], 1)}
-    bounds = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
-    return t("square.in_words", endpoint=row["outcome"], **values, excess=points(t, row["excess"]), interval=bounds)
+    ends = t.interval(signed(t, 100 * row["lower"]), signed(t, 100 * row["upper"]))
+    return t("square.in_words", endpoint=row["outcome"], **values, excess=points(t, row["excess"]), interval=ends)
 
 
 def evidence(setting: Setting, trial: Protocol) -> Section:
@@ -222,9 +233,7 @@ def _valued(setting: Setting, value: float, unit: str) -> str:
 
 def _bounds(setting: Setting, lower: float, upper: float, unit: str) -> str:
     t = setting.t
-    if pd.isna(lower) and pd.isna(upper):
-        return t("format.missing")
-    return t.interval(quantity(t, lower, unit), quantity(t, upper, unit))
+    return bounds(t, lower, upper, unit) or t("format.missing")
 
 
 def uncertainty(setting: Setting) -> Section:
@@ -243,7 +252,10 @@ def uncertainty(setting: Setting) -> Section:
 
 
 def _spread_rows(setting: Setting, name: str) -> list[dict[str, object]]:
-    """Return an interval for each source of spread and arm: quantiles between patients, normal ones for the rest."""
+    """Return an interval for each source of spread and arm: quantiles between patients, of parameters a normal one.
+
+    All quantities drawn are days, so that no interval reaches below zero.
+    """
     t, z = setting.t, normal_quantile(LEVEL)
     rows: list[dict[str, object]] = []
     for arm in setting.run.arms:
@@ -254,19 +266,20 @@ def _spread_rows(setting: Setting, name: str) -> list[dict[str, object]]:
         common = {"arm": arm, "endpoint": label, "middle": row["estimate"]}
         spread = row["between_patient"]
         rows.append({**common, "spread": "between_patient", "lower": spread["q05"], "upper": spread["q95"]})
-        for source, width in (("parameter", row["parameter_sd"]), ("monte_carlo", row["monte_carlo_se"])):
-            if pd.notna(width):
-                bounds = {"lower": row["estimate"] - z * width, "upper": row["estimate"] + z * width}
-                rows.append({**common, "spread": source, **bounds})
+        if pd.notna(width := row["parameter_sd"]):
+            ends = {"lower": max(row["estimate"] - z * width, 0.0), "upper": row["estimate"] + z * width}
+            rows.append({**common, "spread": "parameter", **ends})
+        rows.append({**common, "spread": "monte_carlo", "lower": row["lower"], "upper": row["upper"]})
     return rows
 
 
 def _uncertainty_table(setting: Setting) -> Table:
     t = setting.t
     header = (
-        t("axis.endpoint"), t("number.estimate"), Cell(t("spread.between_patient"), note=t("uncertainty.quantiles")),
+        t("axis.endpoint"), t("uncertainty.estimate"),
+        Cell(t("spread.between_patient"), note=t("uncertainty.quantiles")),
         Cell(t("spread.parameter"), note=t("uncertainty.standard_deviation")),
-        Cell(t("spread.monte_carlo"), note=t("uncertainty.standard_error")), t("axis.n"),
+        Cell(t("spread.monte_carlo"), note=t("uncertainty.error_or_interval")), t("axis.n"),
     )  # fmt: skip
     rows: list[tuple[str | Cell, ...]] = []
     for arm in setting.run.arms:
@@ -292,12 +305,13 @@ def _uncertainty_row(setting: Setting, key: tuple[str, float | None], row: pd.Se
         if rate
         else t.interval(quantity(t, spread["q05"], unit), quantity(t, spread["q95"], unit))
     )
+    chance = width(row["monte_carlo_se"]) if rate else bounds(t, row["lower"], row["upper"], unit)
     parameters = width(row["parameter_sd"]) if pd.notna(row["parameter_sd"]) else t("uncertainty.not_yet")
     return (
         endpoint(t, *key),
         estimate(t, row)[0],
         patients,
         parameters,
-        width(row["monte_carlo_se"]),
+        chance,
         t.count(row["n"]),
     )

@@ -100,7 +100,7 @@ def _survival_figure(setting: Setting, name: str) -> Figure:
     run, t, arms = setting.run, setting.t, setting.arms
     curves, at_risk = summary.survival(run, name)
     ends = curves.groupby("arm")["time"].max() * MONTH
-    described = joined(t, [_survival_words(setting, name, arm, float(ends[arm])) for arm in ends.index])
+    described = joined(t, [_survival_words(setting, name, arm, float(ends[arm])) for arm in run.arms if arm in ends])
     at_ticks = arms.named(_at_ticks(curves, at_risk))
     columns = {
         "arm_name": (t("axis.arm"), str),

@@ -91,15 +91,25 @@ def _around(setting: Setting, observables: Iterable[str], clocks: tuple[str, str
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
+def _clock(setting: Setting, first: str, second: str) -> str:
+    """Return the title of an axis of days: both clocks where some arm does not run on the first."""
+    t = setting.t
+    runs = [setting.run.has(first, arm) for arm in setting.run.arms]
+    if all(runs) or not any(runs):
+        return t(f"clock.{first if all(runs) else second}")
+    return t("clock.mixed", first=t(f"clock.{first}"), second=t(f"clock.{second}"))
+
+
 def _counts_figure(setting: Setting, table: pd.DataFrame) -> Figure:
     t = setting.t
-    described = joined(t, [_nadir_words(setting, arm, rows) for arm, rows in table.groupby("arm", sort=False)])
+    courses = {arm: table[table["arm"] == arm] for arm in setting.run.arms}
+    described = joined(t, [_nadir_words(setting, arm, rows) for arm, rows in courses.items() if len(rows)])
     limits = {
         "neutrophil_blood": ((0.5, t("recovery.anc_limit")),),
         "platelet_blood": ((20.0, t("recovery.platelet_limit")),),
     }
     panels = [charts.Panel(name, t(f"observable.{name}"), floor, limits[name]) for name, floor in COUNTS.items()]
-    x_title = t("axis.days_zero")
+    x_title = _clock(setting, "stem_cell", "cart")
     chart = charts.bands(table, t, setting.arms, panels, x_title=x_title, columns=2, description=described)
     return Figure(t("recovery.counts_figure"), chart, described, band_table(setting, table), t("recovery.counts_note"))
 
@@ -128,7 +138,7 @@ def _engraftment_figure(setting: Setting, table: pd.DataFrame) -> Figure:
         parts.append(t("recovery.engraftment_in_words", arm=setting.arms.labels[arm], **values))
     described = joined(t, parts)
     chart = charts.cumulative(
-        table, t, setting.arms, panels=panels, x_title=t("axis.days_engraftment"), description=described
+        table, t, setting.arms, panels=panels, x_title=t("clock.stem_cell"), description=described
     )
     frame = setting.arms.named(table[table["time"] % 7 == 0])
     shown = data_table(frame.assign(word=frame["column"].map(panels)), {
@@ -149,7 +159,8 @@ def kinetics(setting: Setting) -> Section:
         return Section("kinetics", t("kinetics.title"), (Paragraph(t("kinetics.nothing")),))
     described = joined(t, [_kinetics_words(setting, arm) for arm in setting.run.arms])
     panels = [charts.Panel(name, t(f"observable.{name}"), floor) for name, floor in KINETICS.items()]
-    chart = charts.bands(table, t, setting.arms, panels, x_title=t("axis.days_cart"), description=described)
+    x_title = _clock(setting, "cart", "stem_cell")
+    chart = charts.bands(table, t, setting.arms, panels, x_title=x_title, description=described)
     figure = Figure(t("kinetics.figure"), chart, described, band_table(setting, table), t("kinetics.note"))
     return Section("kinetics", t("kinetics.title"), (Paragraph(t("kinetics.text")), figure))
 

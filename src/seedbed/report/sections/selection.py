@@ -22,6 +22,8 @@ from seedbed.report.setting import Setting
 from seedbed.report.summary import Run
 from seedbed.report.wording import endpoint, signed
 
+Triple = tuple[float, float, float]
+"""A difference and the ends of its interval."""
 OUTCOMES = (
     Outcome("best_complete_response"),
     Outcome("pfs", time_days=730.0),
@@ -40,10 +42,11 @@ def selection(setting: Setting) -> Section | None:
     if not found:
         return None
     t = setting.t
+    published = [published_difference(setting, arms, outcome) for outcome, _ in found]
     blocks: tuple[Block, ...] = (
         Paragraph(t("selection.text", treated=setting.arms.labels[arms[0]], control=setting.arms.labels[arms[1]])),
-        _table(found, t),
-        *(_figure(outcome, item, t) for outcome, item in found),
+        _table(found, published, t),
+        *(_figure(outcome, item, known, t) for (outcome, item), known in zip(found, published, strict=True)),
     )
     return Section("selection", t("selection.title"), blocks)
 
@@ -94,7 +97,7 @@ def _numbers(subjects: pd.DataFrame) -> pd.DataFrame:
     return pd.get_dummies(known, dtype=float).astype(float).fillna(0.0)
 
 
-def published_difference(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> tuple[float, float, float]:
+def published_difference(setting: Setting, arms: tuple[str, str], outcome: Outcome) -> Triple:
     """Return the published difference with its interval; NaN where the run may not show it or there is none."""
     nothing = (np.nan, np.nan, np.nan)
     if not setting.is_calibrated or setting.evidence.empty:
@@ -110,26 +113,31 @@ def published_difference(setting: Setting, arms: tuple[str, str], outcome: Outco
     return difference, difference - 1.96 * error, difference + 1.96 * error
 
 
-def _table(found: list[tuple[Outcome, Split]], t: Catalogue) -> Table:
-    header = tuple(
-        t(f"selection.{name}") for name in ("outcome", "with_selection", "randomized", "difference", "share", "tipping")
-    )
+def _table(found: list[tuple[Outcome, Split]], published: list[Triple], t: Catalogue) -> Table:
+    columns = ("outcome", "published", "with_selection", "randomized", "difference", "share", "tipping")
+    header = tuple(t(f"selection.{name}") for name in columns)
     rows = [
         (
             endpoint(t, outcome.endpoint, outcome.time_days),
+            _points(*known, t),
             *(_interval(part, t) for part in (item.with_selection, item.randomized, item.selection)),
             t("selection.no_share") if item.share_selection is None else _share(item.share_selection, t),
             _tipping(item, t),
         )
-        for outcome, item in found
+        for (outcome, item), known in zip(found, published, strict=True)
     ]
     return Table(header, tuple(rows), note=t("selection.note"), layout="dense")
 
 
 def _interval(part: object, t: Catalogue) -> str:
-    low, high = (signed(t, 100 * share, 0) for share in (part.lower, part.upper))  # type: ignore[attr-defined]
-    value = signed(t, 100 * part.estimate)  # type: ignore[attr-defined]
-    return t("terminal.cell", value=value, interval=t.interval(low, high))
+    return _points(part.estimate, part.lower, part.upper, t)  # type: ignore[attr-defined]
+
+
+def _points(estimate: float, lower: float, upper: float, t: Catalogue) -> str:
+    if np.isnan(estimate):
+        return t("format.missing")
+    low, high = (signed(t, 100 * share, 0) for share in (lower, upper))
+    return t("terminal.cell", value=signed(t, 100 * estimate), interval=t.interval(low, high))
 
 
 def _share(part: object, t: Catalogue) -> str:
@@ -144,18 +152,23 @@ def _tipping(item: Split, t: Catalogue) -> str:
     return t("terminal.cell", value=tipping, interval=t.interval(low, high))
 
 
-def _figure(outcome: Outcome, item: Split, t: Catalogue) -> Figure:
+def _figure(outcome: Outcome, item: Split, published: Triple, t: Catalogue) -> Figure:
     title = t("selection.figure", endpoint=endpoint(t, outcome.endpoint, outcome.time_days))
-    description = t("selection.figure_words")
-    return Figure(title, sensitivity(item.sensitivity, t, description=description), description)
+    known = not np.isnan(published[0])
+    description = t("selection.figure_words_published" if known else "selection.figure_words")
+    chart = sensitivity(item.sensitivity, t, published=published[0] if known else None, description=description)
+    return Figure(title, chart, description)
 
 
-def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> alt.LayerChart:
+def sensitivity(
+    table: pd.DataFrame, t: Catalogue, *, published: float | None = None, description: str = ""
+) -> alt.LayerChart:
     """Draw the difference that selection of each strength shows, with the treatment's effect and without.
 
     Parameters
     ----------
     table : `seedbed.calibration.confounding.Split.sensitivity`
+    published : the published difference, drawn as a line where there is one
     """
     worlds = {"difference": t("selection.world_model"), "null_difference": t("selection.world_null")}
     long = pd.concat(
@@ -175,9 +188,16 @@ def sensitivity(table: pd.DataFrame, t: Catalogue, *, description: str = "") -> 
     color = alt.Color(
         "world:N", title=None, scale=alt.Scale(domain=list(worlds.values()), range=["#0072b2", "#6b7580"])
     )
-    x = alt.X("strength:Q", title=t("selection.axis_strength"))
+    stop = float(table["strength"].max())
+    x = alt.X("strength:Q", title=t("selection.axis_strength"), scale=alt.Scale(domain=[0, stop], nice=False))
     base = alt.Chart(long).encode(x=x, color=color)
     y = alt.Y("lower:Q", title=t("selection.axis_difference"))
     band = base.mark_area(opacity=0.2).encode(y=y, y2=alt.Y2("upper:Q"))
     line = base.mark_line(strokeWidth=2).encode(y=alt.Y("estimate:Q"))
-    return theme.finish((band + line).properties(width=theme.HALF, height=200), t, description=description)
+    layers = [band, line]
+    if published is not None:
+        told = pd.DataFrame({"estimate": [100 * published], "label": [t("selection.published")]})
+        rule = alt.Chart(told).mark_rule(strokeDash=[4, 3], color=theme.INK).encode(y=alt.Y("estimate:Q"))
+        text = alt.Chart(told).mark_text(align="left", dx=4, dy=-6, fontSize=10.5, color=theme.INK)
+        layers += [rule, text.encode(x=alt.XValue(0), y=alt.Y("estimate:Q"), text=alt.Text("label:N"))]
+    return theme.finish(alt.layer(*layers).properties(width=theme.HALF, height=200), t, description=description)
