@@ -158,14 +158,14 @@ def outcomes(result: Forecast, t: Catalogue) -> Iterator[Block]:
     table = result.tables["chances"]
     header = (t("forecast.axis.outcome"), t("forecast.axis.probability"), t("forecast.chance_only"))
     rows = tuple(chance_rows(table, outcome_names(table, t), t))
-    text = t("format.semicolon").join(f"{row[0]} {row[1]}" for row in rows)
+    text = t("format.semicolon").join(f"{row[0]} {row[1]}" for row in rows) + t("format.stop")
     yield Figure(
         t("forecast.chances"),
         forecast_charts.chances(table, t, description=text),
         text,
-        Table((*header, *spread_header(t, 1)), rows, note=t("forecast.spreads_note")),
-        t("forecast.chances_note"),
+        note=t("forecast.chances_note"),
     )
+    yield Table((*header, *spread_header(t, 1)), rows, t("uncertainty.title"), t("forecast.spreads_note"))
     header = (t("forecast.axis.outcome"), t("forecast.median"), t("forecast.range"), *spread_header(t))
     yield Table(header, tuple(number_rows(result, t)), t("forecast.numbers"), t("forecast.numbers_note"))
 
@@ -204,7 +204,8 @@ def survival(result: Forecast, t: Catalogue) -> Iterator[Block]:
     header = (t("forecast.axis.months"), t("axis.survival"), t("forecast.chance_only"), *spread_header(t, 1))
     text = t("forecast.survival.text")
     chart = forecast_charts.survival(result.tables["survival"], t, description=text)
-    yield Figure(t("forecast.survival.figure"), chart, text, Table(header, rows, note=t("forecast.spreads_note")))
+    yield Figure(t("forecast.survival.figure"), chart, text)
+    yield Table(header, rows, t("uncertainty.title"), t("forecast.spreads_note"))
 
 
 def survival_rows(result: Forecast, t: Catalogue, names: Iterable[str]) -> list[tuple[str, ...]]:

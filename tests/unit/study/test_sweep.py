@@ -36,7 +36,9 @@ def small(tmp_path_factory):
         "icans_3, neutropenic_days, cart_peak]", "icans_3]"
     )
     file = folder / "mine.yaml"
-    file.write_text(text.replace("structures: [no_sink, antigen_free_expansion]", ""), encoding="utf-8")
+    rivals = "structures: [no_sink, antigen_free_expansion, tissue_macrophages]"
+    assert rivals in text
+    file.write_text(text.replace(rivals, ""), encoding="utf-8")
     options = {"follow_up_days": 75.0, "subjects": 50, "parameter_sets": 5, "workers": 1}
     found = study.sweep(file, folder=folder / "study", knowledge=("prior",), **options)
     found.write(folder / "study")
