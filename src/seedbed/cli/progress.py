@@ -37,16 +37,22 @@ def counted(bar: Progress, task: TaskID) -> Callable[[Shard, Outcome], None]:
     """Return what a run calls with each finished shard, to count its virtual patients on a bar."""
 
     def show(_shard: Shard, outcome: Outcome) -> None:
-        bar.advance(task, max(outcome.done.values(), default=0))
+        tried = [done + outcome.failed.get(arm, 0) for arm, done in outcome.done.items()]
+        bar.advance(task, max(tried, default=0))
 
     return show
 
 
 @contextmanager
-def shards_bar(console: Console) -> Iterator[Callable[[Shard, Outcome], None]]:
-    """Show finished virtual patients; yields what a run calls with each finished shard."""
+def shards_bar(console: Console, total: int) -> Iterator[Callable[[Shard, Outcome], None]]:
+    """Show how many of `total` virtual patients are finished; yields what a run calls with each finished shard.
+
+    The bar goes where nothing was left to simulate.
+    """
     with bars(console) as bar:
-        yield counted(bar, bar.add_task("virtual patients", total=None))
+        task = bar.add_task("virtual patients", total=total)
+        yield counted(bar, task)
+        bar.update(task, visible=bar.tasks[task].completed > 0)
 
 
 @contextmanager

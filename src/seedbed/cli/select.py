@@ -32,10 +32,10 @@ def select(
     from seedbed.study import select as study
 
     console, began = Console(), time.monotonic()
-    asked = study.read_plan(plan)
+    asked = study.read_plan(plan).resized(subjects)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console) as progress:
-        result = study.select(asked, folder, subjects=subjects, workers=workers, where="processes", progress=progress)
+    with shards_bar(console, asked.patients) as progress:
+        result = study.select(asked, folder, workers=workers, where="processes", progress=progress)
     page = selection_report.write(result, folder, language)
     console.print(selection_report.terminal(result, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)

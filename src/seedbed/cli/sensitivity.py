@@ -38,14 +38,14 @@ def sensitivity(
     from seedbed.study import sensitivity as study
 
     console, began = Console(), time.monotonic()
-    asked = study.read_plan(plan)
+    asked = study.read_plan(plan).resized(samples=samples, subjects=subjects)
+    simulated = asked.points * asked.design.panel + (asked.screening.subjects if run is None else 0)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console) as progress:
+    with shards_bar(console, simulated) as progress:
         result = study.sensitivity(
             asked,
             folder,
             run=run,
-            samples=samples,
             subjects=subjects,
             workers=workers,
             where="processes",

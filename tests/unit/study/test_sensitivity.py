@@ -172,3 +172,30 @@ def test_points_are_twins_and_resumed(tmp_path):
             by_point.loc[(arm, 0)], by_point.loc[(arm, 1)], check_names=False, check_exact=True
         )
         assert not by_point.loc[(arm, 0)].equals(by_point.loc[(arm, 2)])
+
+
+@pytest.mark.parametrize("method", ["sobol", "morris"])
+def test_the_plan_knows_how_many_points_its_design_has(method):
+    plan = sensitivity.read_plan(PLANS[0])
+    plan = plan.model_copy(update={"design": Design(method=method, samples=16, panel=2)})
+    assert plan.points == len(indices.unit_design(list(plan.factors), plan.design, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"subjects": 50}, r"screening\.subjects = 50; expected greater than or equal to 100"),
+        ({"subjects": 900_000}, r"screening\.subjects = 900000; expected less than or equal to 100000"),
+        ({"subjects": 110}, r"110 subjects of the screening are too few for \d+ inputs; expected at least \d+"),
+        ({"samples": 30}, "power of two"),
+    ],
+)
+def test_a_wrong_size_is_refused_before_anything_is_simulated(tmp_path, changes, message):
+    with pytest.raises(ContentError, match=message):
+        sensitivity.sensitivity(PLANS[0], tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_subjects_are_not_for_a_run_that_is_there(tmp_path):
+    with pytest.raises(RunError, match="leave one out"):
+        sensitivity.sensitivity(PLANS[0], tmp_path / "out", run=tmp_path, subjects=600)

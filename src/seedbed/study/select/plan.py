@@ -91,6 +91,19 @@ class Plan(Content):
     rules: tuple[Rule, ...] = ()
     tree: Tree = Tree()
 
+    @property
+    def patients(self) -> int:
+        """How many virtual patients are simulated, those of the further populations included."""
+        return self.subjects + sum(other.subjects for other in self.further)
+
+    def resized(self, subjects: int | None) -> Plan:
+        """Return the plan with another number of subjects, and its further populations in proportion."""
+        if subjects is None:
+            return self
+        share = subjects / self.subjects
+        further = tuple(o.model_copy(update={"subjects": max(50, round(share * o.subjects))}) for o in self.further)
+        return self.model_copy(update={"subjects": subjects, "further": further})
+
     @model_validator(mode="after")
     def _fits(self) -> Plan:
         if self.horizon_days + 20 > self.follow_up_days:

@@ -81,11 +81,7 @@ def select(
     >>> result = select("select_asct_before_cart_lbcl")      # doctest: +SKIP
     >>> result.tables["strata"]                              # doctest: +SKIP
     """
-    asked = plan if isinstance(plan, Plan) else plans.read(plan)
-    if subjects is not None:
-        share = subjects / asked.subjects
-        further = tuple(o.model_copy(update={"subjects": max(50, round(share * o.subjects))}) for o in asked.further)
-        asked = asked.model_copy(update={"subjects": subjects, "further": further})
+    asked = (plan if isinstance(plan, Plan) else plans.read(plan)).resized(subjects)
     out = Path(folder) if folder is not None else Path("runs") / asked.id
     run: Callable[..., Pairs] = pairs.run
     main = run(out / "run", asked, asked.population, asked.subjects, workers=workers, where=where, progress=progress)

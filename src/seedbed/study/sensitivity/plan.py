@@ -106,6 +106,24 @@ class Plan(Content):
             raise ValueError("follow_up_days must pass horizon_days by 20 days, so that the last visit is seen")
         return self
 
+    @property
+    def points(self) -> int:
+        """How many points the design has (Saltelli: a base sample of both matrices and of each factor)."""
+        return self.design.samples * (len(self.factors) + (2 if self.design.method == "sobol" else 1))
+
+    def resized(self, *, samples: int | None = None, subjects: int | None = None) -> Plan:
+        """Return the plan with another size of the design and of the screening.
+
+        Raises
+        ------
+        ContentError
+            A size is not one that the plan may have.
+        """
+        data = self.model_dump(mode="json")
+        data["design"]["samples"] = self.design.samples if samples is None else samples
+        data["screening"]["subjects"] = self.screening.subjects if subjects is None else subjects
+        return parse(Document(Path(f'plan "{self.id}"'), "", data), Plan)
+
     def content(self, document: Document | None = None) -> tuple[Protocol, Population]:
         """Return the protocol with the two arms, and the population."""
         return source(self, self.population, document)  # type: ignore[arg-type]

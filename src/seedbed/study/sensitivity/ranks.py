@@ -55,6 +55,11 @@ def _standardized(values: Floats) -> Floats:
     return centered / np.where(spread > 0, spread, 1.0)
 
 
+def fewest_patients(n_inputs: int) -> int:
+    """Return how many patients the screening of so many inputs needs."""
+    return 2 * n_inputs + 10
+
+
 def partial_rank_correlations(inputs: pd.DataFrame, outcome: Floats) -> pd.DataFrame:
     """Return the partial rank correlation of an outcome with each input.
 
@@ -70,8 +75,8 @@ def partial_rank_correlations(inputs: pd.DataFrame, outcome: Floats) -> pd.DataF
         There are too few patients for so many inputs.
     """
     n, k = inputs.shape
-    if n < 2 * k + 10:
-        raise TableError(f"{n} patients are too few for {k} inputs; run at least {2 * k + 10}")
+    if n < fewest_patients(k):
+        raise TableError(f"{n} patients are too few for {k} inputs; run at least {fewest_patients(k)}")
     if np.ptp(outcome) == 0:
         found = np.zeros(k)
     else:

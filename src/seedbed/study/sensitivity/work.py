@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seedbed import __version__
 from seedbed.documents import content_hash
-from seedbed.errors import RunError
+from seedbed.errors import ContentError, Problem, RunError
 from seedbed.study.arms_of_protocol import Report, run_folder, silent
 from seedbed.study.select import pairs
 from seedbed.study.select.pairs import OUTCOMES
@@ -22,12 +22,12 @@ from seedbed.study.sensitivity import indices
 from seedbed.study.sensitivity import plan as plans
 from seedbed.study.sensitivity.plan import Plan
 from seedbed.study.sensitivity.points import MEASURED, Points, panel_of
-from seedbed.study.sensitivity.ranks import inputs_of, partial_rank_correlations
-from seedbed.trial import disk
+from seedbed.study.sensitivity.ranks import fewest_patients, inputs_of, partial_rank_correlations
+from seedbed.trial import disk, enrollment
 from seedbed.trial import manifest as manifests
 from seedbed.trial.execution import Where, open_pool, work_shards
 from seedbed.trial.manifest import Request, Shard
-from seedbed.trial.request import Options, request_of
+from seedbed.trial.request import Options, request_of, sets_of, trial_of
 from seedbed.trial.shards import Shards
 
 Floats = NDArray[np.float64]
@@ -82,17 +82,23 @@ def sensitivity(
     samples, subjects : size of the design and of the screening, instead of the plan's
     where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
 
+    Raises
+    ------
+    ContentError
+        A size is wrong, or the screening has too few subjects; before anything is simulated.
+    RunError
+        Both `run` and `subjects` are given, SALib is not installed, or the run lacks an arm.
+
     Examples
     --------
     >>> from seedbed import sensitivity
     >>> result = sensitivity("sensitivity_asct_before_cart_lbcl", samples=8)      # doctest: +SKIP
     """
-    asked = plan if isinstance(plan, Plan) else plans.read(plan)
-    if samples is not None:
-        design = plans.Design.model_validate(asked.design.model_dump() | {"samples": samples})
-        asked = asked.model_copy(update={"design": design})
-    if subjects is not None:
-        asked = asked.model_copy(update={"screening": plans.Screening(subjects=subjects)})
+    asked = (plan if isinstance(plan, Plan) else plans.read(plan)).resized(samples=samples, subjects=subjects)
+    if run is not None and subjects is not None:
+        raise RunError(f"subjects = {subjects} is for a screening run of the plan's own, not for {run}: leave one out")
+    if run is None:
+        check_screening(asked)
     out = Path(folder) if folder is not None else Path("runs") / asked.id
     units = indices.unit_design(list(asked.factors), asked.design, asked.seed)
     screened = screen(
@@ -104,6 +110,35 @@ def sensitivity(
     return result
 
 
+def screening_request(asked: Plan) -> Request:
+    """Return the request of the plan's own screening run."""
+    options = Options(
+        subjects=asked.screening.subjects, seed=asked.seed, until_days=asked.follow_up_days, trajectories=0
+    )
+    return request_of(*asked.content(), options)
+
+
+def check_screening(asked: Plan) -> None:
+    """Raise an error when the screening has too few subjects for its inputs, of whom some may be censored.
+
+    The subjects are enrolled for it, but not simulated.
+    """
+    request = screening_request(asked)
+    trial, who = trial_of(request)
+    subjects = enrollment.enroll(trial, who, request.subjects, request.seed, sets_of(request)).subjects
+    n_inputs = inputs_of(with_product(request, subjects, asked)).shape[1]
+    needed = int(np.ceil(fewest_patients(n_inputs) / (1.0 - pairs.LARGEST_UNKNOWN_SHARE)))
+    if request.subjects < needed:
+        what = f'plan "{asked.id}": {request.subjects} subjects of the screening are too few for {n_inputs} inputs'
+        raise ContentError(Problem(what, expected=f"at least {needed}"))
+
+
+def with_product(request: Request, subjects: pd.DataFrame, asked: Plan) -> pd.DataFrame:
+    """Return subjects with the parameters of the product that the experimental arm makes for them."""
+    made = pairs.made_for_patients(request, subjects, asked.arms.experimental)
+    return subjects.drop(columns=[name for name in made if name in subjects]).join(made)
+
+
 def screen(asked: Plan, folder: Path, *, own: bool, workers: int, where: Where, progress: Report) -> pd.DataFrame:
     """Return the partial rank correlations of every outcome in a run, made here when it is the plan's own.
 
@@ -112,19 +147,14 @@ def screen(asked: Plan, folder: Path, *, own: bool, workers: int, where: Where, 
     RunError
         The run lacks one of the plan's arms.
     """
-    trial, who = asked.content()
     if own:
-        options = Options(
-            subjects=asked.screening.subjects, seed=asked.seed, until_days=asked.follow_up_days, trajectories=0
-        )
-        run_folder(folder, request_of(trial, who, options), workers=workers, where=where, progress=progress)
+        run_folder(folder, screening_request(asked), workers=workers, where=where, progress=progress)
     held = manifests.read(folder)
     arms = (asked.arms.experimental, asked.arms.control)
     if missing := [arm for arm in arms if arm not in held.request.arms]:
         raise RunError(f"{folder} has no arm {', '.join(missing)}; its arms are {', '.join(held.request.arms)}")
     subjects = pd.read_parquet(folder / "subjects.parquet").drop_duplicates("subject")
-    made = pairs.made_for_patients(held.request, subjects, arms[0])
-    subjects = subjects.drop(columns=[name for name in made if name in subjects]).join(made)
+    subjects = with_product(held.request, subjects, asked)
     both = pairs.from_tables(pd.read_parquet(folder / "endpoints.parquet"), subjects, arms, asked.horizon_days)
     inputs = inputs_of(both.subjects)
     tables = []
