@@ -89,7 +89,7 @@ def _upper_axis(frame: pd.DataFrame, t: Catalogue, domain: tuple[float, float], 
 
 
 BOX_HEIGHT, HEAD_HEIGHT, LINE_HEIGHT, GAP = 42.0, 60.0, 15.0, 26.0
-WIDEST_BOX, ARROW_INSET, HEAD_LINE = 200.0, 22.0, 14.0
+WIDEST_BOX, ARROW_INSET, HEAD_LINE, WIDEST_LOSS = 200.0, 22.0, 14.0, 360.0
 
 
 def flow(steps: Sequence[FlowStep], t: Catalogue, arms: Arms, *, description: str = "") -> alt.LayerChart:
@@ -147,11 +147,18 @@ def _place(steps: Sequence[FlowStep], t: Catalogue, arms: Arms) -> pd.DataFrame:
         is_head = not shared and step.arm not in bottom
         left = (theme.WIDE - WIDEST_BOX) / 2 if shared else columns.index(step.arm) * width + 4.0
         above = bottom.get(step.arm, bottom.get("", 6.0 - GAP))
-        top = above + GAP + LINE_HEIGHT * len(step.losses) + (8.0 if is_head else 0.0)
+        losses = _loss_lines(step, t, width - ARROW_INSET - 12.0 if step.arm else WIDEST_LOSS)
+        top = above + GAP + LINE_HEIGHT * len(losses) + (8.0 if is_head else 0.0)
         bottom[step.arm] = top + (HEAD_HEIGHT + HEAD_LINE * (heads - 1) if is_head else BOX_HEIGHT)
         place = (left, top, WIDEST_BOX if shared else box, bottom[step.arm])
-        rows.append(_box(step, t, arms, place) | {"is_head": is_head, "above": above})
+        rows.append(_box(step, t, arms, place) | {"is_head": is_head, "above": above, "losses": losses})
     return pd.DataFrame(rows)
+
+
+def _loss_lines(step: FlowStep, t: Catalogue, width: float) -> list[str]:
+    """Return those lost on the way to a box in words, in lines that end before the next arm begins."""
+    texts = [t("flow.lost", reason=reason, n=t.count(n)) for reason, n in step.losses]
+    return [line for text in texts for line in theme.lines(text, width)]
 
 
 def _box(step: FlowStep, t: Catalogue, arms: Arms, place: tuple[float, float, float, float]) -> dict[str, object]:
@@ -162,7 +169,6 @@ def _box(step: FlowStep, t: Catalogue, arms: Arms, place: tuple[float, float, fl
         "color": arms.colors.get(step.arm, theme.INK),
         "label": step.label,
         "count": t("format.n", n=t.count(step.n)),
-        "losses": [t("flow.lost", reason=reason, n=t.count(n)) for reason, n in step.losses],
         "x": left,
         "x2": left + width,
         "middle": left + width / 2,

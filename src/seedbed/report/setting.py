@@ -35,6 +35,11 @@ class Setting:
         """Whether the run used a calibrated ensemble."""
         return self.run.ensemble is not None
 
+    @property
+    def resolves_parameters(self) -> bool:
+        """Whether parameter sets have patients enough that the spread between them can be told from chance at all."""
+        return self.is_calibrated and bool(self.run.summary["parameter_sd"].notna().any())
+
     def combines(self, arm: str) -> bool:
         """Tell whether an arm gives both stem cells and CAR-T cells."""
         return self.run.has("stem_cell", arm) and self.run.has("cart", arm)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from seedbed import protocol
-from seedbed.report import consort, regimen, theme
+from seedbed.report import consort, diagrams, regimen, theme
+from seedbed.report.blocks import Notice
 from seedbed.report.catalogue import load
-from seedbed.report.sections import asked, comparison
+from seedbed.report.sections import asked, comparison, efficacy
 from seedbed.report.setting import Setting
 from seedbed.trial import enrollment
 
@@ -64,13 +65,13 @@ def test_each_box_of_an_arm_is_the_one_before_less_the_losses(run):
             before = box.n
 
 
-def test_who_dies_after_conditioning_began_is_lost_before_the_cells(run):
+def test_who_dies_before_the_cells_is_lost(run):
     endpoints = run.endpoints.copy()
     who = endpoints.index[(endpoints["arm"] == "cart") & endpoints["selected"] & endpoints["cart_day"].notna()][:3]
     endpoints.loc[who, ["cart_day", "os_event"]] = np.nan, True
     boxes = consort.steps(replace(run, endpoints=endpoints), load("en"))
     losses = [box.losses for box in boxes if box.arm == "cart" and box.label == "CAR-T cells infused"]
-    assert ("died after conditioning began", 3) in losses[0]
+    assert ("died before infusion", 3) in losses[0]
 
 
 def test_the_last_box_holds_those_of_the_baseline_table(run):
@@ -129,3 +130,22 @@ def test_long_names_of_arms_are_written_in_lines_not_cut():
     assert len(theme.lines(chinese)) == 2
     assert "".join(theme.lines(chinese)) == chinese
     assert theme.legend_of([label] * 4).columns < 4
+
+
+def test_losses_of_an_arm_end_before_the_next_arm_begins(run):
+    step = consort.FlowStep("cart", "infused", 5, (("died before infusion, as invented", 12), ("progression", 3)))
+    lines = diagrams._loss_lines(step, load("en"), 90.0)
+    assert len(lines) > 2
+    assert max(theme.text_width(line) for line in lines) <= 90.0
+
+
+def test_a_run_too_small_for_its_parameter_sets_says_so(square_run):
+    assert Setting.of(square_run, load("en")).resolves_parameters
+    few = square_run.summary.assign(parameter_sd=np.nan)
+    setting = Setting.of(replace(square_run, summary=few), load("en"))
+    notices = [block for block in comparison.uncertainty(setting).blocks if isinstance(block, Notice)]
+    assert "too few to tell the spread from parameters" in notices[0].text
+    assert "cannot be told" in efficacy.headline(setting).blocks[1].text
+    table = comparison.uncertainty(setting).blocks[-1]
+    assert "not resolved" in {str(row[3]) for row in table.rows if len(row) > 1}
+    assert "not yet" not in {str(row[3]) for row in table.rows if len(row) > 1}

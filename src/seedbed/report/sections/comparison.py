@@ -242,6 +242,8 @@ def uncertainty(setting: Setting) -> Section:
     blocks: list[Block] = [Paragraph(t("uncertainty.text"))]
     if not setting.is_calibrated:
         blocks.append(Notice(t("uncertainty.no_parameters_title"), t("uncertainty.no_parameters"), "warn"))
+    else:
+        blocks.append(_of_parameters(setting))
     drawn = pd.DataFrame([row for name in SPREAD_ENDPOINTS for row in _spread_rows(setting, name)])
     if len(drawn):
         described = t("uncertainty.in_words")
@@ -249,6 +251,15 @@ def uncertainty(setting: Setting) -> Section:
         blocks.append(Figure(t("uncertainty.figure"), chart, described))
     blocks.append(_uncertainty_table(setting))
     return Section("uncertainty", t("uncertainty.title"), tuple(blocks))
+
+
+def _of_parameters(setting: Setting) -> Block:
+    """Return how well the spread between parameter sets is known from as many patients as there are."""
+    t, subjects = setting.t, setting.run.subjects
+    values = {"n": t.count(subjects["subject"].nunique()), "sets": t.count(subjects["parameter_set"].nunique())}
+    if setting.resolves_parameters:
+        return Paragraph(t("uncertainty.per_set", **values))
+    return Notice(t("uncertainty.no_parameters_title"), t("uncertainty.unresolved", **values), "warn")
 
 
 def _spread_rows(setting: Setting, name: str) -> list[dict[str, object]]:
@@ -306,7 +317,8 @@ def _uncertainty_row(setting: Setting, key: tuple[str, float | None], row: pd.Se
         else t.interval(quantity(t, spread["q05"], unit), quantity(t, spread["q95"], unit))
     )
     chance = width(row["monte_carlo_se"]) if rate else bounds(t, row["lower"], row["upper"], unit)
-    parameters = width(row["parameter_sd"]) if pd.notna(row["parameter_sd"]) else t("uncertainty.not_yet")
+    unknown = t("uncertainty.not_resolved") if setting.is_calibrated else t("uncertainty.not_yet")
+    parameters = width(row["parameter_sd"]) if pd.notna(row["parameter_sd"]) else unknown
     return (
         endpoint(t, *key),
         estimate(t, row)[0],

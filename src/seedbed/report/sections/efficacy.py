@@ -29,6 +29,7 @@ RESPONSE_COLUMNS = ("response_d28", "response_d90", "response_d180", "best_respo
 TUMOR = "tumor_total"
 DEPTHS = {"visible": 1e9, "below_imaging": 1e6, "below_mrd": 1.0}
 """Least cells of each depth: imaging sees about 1 mL; an MRD test one in a million of 1e12 nucleated marrow cells."""
+MARROW_DISEASES = ("multiple_myeloma", "b_all")
 N_COURSES = 30
 """Patients an arm whose tumor is drawn one by one."""
 
@@ -81,10 +82,11 @@ def _difference_note(setting: Setting, name: str, time_days: float | None) -> st
 
 def _sureness(setting: Setting) -> Notice:
     t, n = setting.t, setting.run.subjects["subject"].nunique()
+    values = {"n": t.count(n), "name": setting.run.ensemble}
+    if setting.resolves_parameters:
+        return Notice(t("headline.sure_title"), t("headline.sure_calibrated", **values), "")
     if setting.is_calibrated:
-        return Notice(
-            t("headline.sure_title"), t("headline.sure_calibrated", n=t.count(n), name=setting.run.ensemble), ""
-        )
+        return Notice(t("headline.sure_title"), t("headline.sure_unresolved", **values), "warn")
     return Notice(t("headline.sure_title"), t("headline.sure_uncalibrated", n=t.count(n)), "warn")
 
 
@@ -192,12 +194,21 @@ def tumor(setting: Setting) -> Section:
     depths = summary.depths(table, TUMOR, {level: cells / unit for level, cells in DEPTHS.items()})
     shown = table[table["subject"].isin(sorted(table["subject"].unique())[:N_COURSES])].rename(columns={TUMOR: "value"})
     levels = {level: t(f"depth.{level}") for level in charts.DEPTH_COLORS}
-    limits = [(DEPTHS["visible"], t("tumor.imaging_limit")), (DEPTHS["below_imaging"], t("tumor.mrd_limit"))]
+    if in_marrow(setting):
+        levels |= {level: t(f"depth_in_marrow.{level}") for level in ("visible", "below_imaging")}
+    seen = t("tumor.marrow_limit") if in_marrow(setting) else t("tumor.imaging_limit")
+    limits = [(DEPTHS["visible"], seen), (DEPTHS["below_imaging"], t("tumor.mrd_limit"))]
     described = joined(t, [_tumor_words(setting, arm, depths) for arm in run.arms if arm in set(depths["arm"])])
     chart = charts.tumor_burden(shown, depths, t, arms, limits=limits, levels=levels, description=described)
-    note = t("tumor.note", n=t.count(shown["subject"].nunique()), all=t.count(table["subject"].nunique()))
+    place = "_in_marrow" if in_marrow(setting) else ""
+    note = t(f"tumor.note{place}", n=t.count(shown["subject"].nunique()), all=t.count(table["subject"].nunique()))
     figure = Figure(t("tumor.figure"), chart, described, _depth_table(setting, depths, levels), note)
     return Section("tumor", t("tumor.title"), (Paragraph(t("tumor.text")), figure))
+
+
+def in_marrow(setting: Setting) -> bool:
+    """Tell whether the disease is one of the marrow, whose depth no imaging tells."""
+    return setting.run.population.get("disease") in MARROW_DISEASES
 
 
 def _tumor_words(setting: Setting, arm: str, depths: pd.DataFrame) -> str:
@@ -205,7 +216,8 @@ def _tumor_words(setting: Setting, arm: str, depths: pd.DataFrame) -> str:
     rows = depths[(depths["arm"] == arm) & (depths["time"] <= 365)]
     last = rows[rows["time"] == rows["time"].max()].set_index("level")["share"]
     values = {level: t.percent(float(last[level])) for level in ("none", "visible", "dead")}
-    return t("tumor.in_words", arm=setting.arms.labels[arm], day=t.count(rows["time"].max()), **values)
+    place = "_in_marrow" if in_marrow(setting) else ""
+    return t(f"tumor.in_words{place}", arm=setting.arms.labels[arm], day=t.count(rows["time"].max()), **values)
 
 
 def _depth_table(setting: Setting, depths: pd.DataFrame, levels: dict[str, str]) -> Table:
