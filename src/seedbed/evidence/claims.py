@@ -136,6 +136,11 @@ def _number(value: float | None, unit: str) -> str:
     return f"{100 * value:.3g} %" if unit == "1" else f"{value:.3g} {unit}"
 
 
+def _points(value: float | None, _: str) -> str:
+    """Return a difference of two rates, in percentage points and not in percent of either."""
+    return "" if value is None or pd.isna(value) else f"{100 * value:+.1f} points"
+
+
 def _row_text(row: Mapping[str, Any]) -> str:
     value = _number(row["value"], row["unit"])
     if not value:
@@ -189,7 +194,8 @@ def page(predictions: Mapping[str, Answer] | None = None) -> str:
     answers = stored() if predictions is None else predictions
     content = claims()
     counts = {verdict: sum(claim.verdict == verdict for claim in content.claims) for verdict in VERDICTS}
-    tally = "; ".join(f"{count} times {VERDICTS[verdict]}" for verdict, count in counts.items() if count)
+    often = {verdict: "once" if count == 1 else f"{count} times" for verdict, count in counts.items() if count}
+    tally = "; ".join(f"{times} {VERDICTS[verdict]}" for verdict, times in often.items())
     parts = [_HEAD.format(review=study(content.review).title, tally=tally, n=len(content.claims))]
     parts += [_section(number, claim, answers) for number, claim in enumerate(content.claims, start=1)]
     return "\n".join(parts)
@@ -202,7 +208,7 @@ Rates stand with their published or exact 95 % interval. "Recalled" numbers were
 read in a digest of the review and not in their study; "approx." intervals ignore censoring.
 Predictions (`seedbed evidence claims --predict`) stand with their 95 % interval from parameters and Monte Carlo. An arm
 is of those whom the study's arm would have taken; a difference is of the same virtual patients in both arms, as a
-randomized trial would see it, without the study's selection.
+randomized trial would see it, without the study's selection; differences of rates are percentage points.
 
 Of {n} claims: {tally}.
 """
@@ -219,6 +225,7 @@ def _section(number: int, claim: Claim, answers: Mapping[str, Answer]) -> str:
 def _line(question: Prediction, answer: Answer | None) -> str:
     if answer is None:
         return f"| {question.question} | not run yet | |"
-    ends = [_number(answer.lower, answer.unit), _number(answer.upper, answer.unit)]
+    tell = _points if question.versus and answer.unit == "1" else _number
+    ends = [tell(answer.lower, answer.unit), tell(answer.upper, answer.unit)]
     interval = f" [{ends[0]} to {ends[1]}]" if all(ends) else ""
-    return f"| {question.question} | {_number(answer.estimate, answer.unit)}{interval} | {answer.made_with} |"
+    return f"| {question.question} | {tell(answer.estimate, answer.unit)}{interval} | {answer.made_with} |"

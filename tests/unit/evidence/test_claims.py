@@ -15,6 +15,11 @@ def test_answers_fill_the_slots_of_the_page():
     assert "| best complete response, asct_cart less cart (wei_2022_tp53) | not run yet | |" in page
 
 
+def test_differences_of_rates_are_percentage_points():
+    page = pages.page({"wei_2022_tp53.asct_cart-cart.best_complete_response": answer(-0.00709, lower=-0.1)})
+    assert "asct_cart less cart (wei_2022_tp53) | -0.7 points [-10.0 points to +60.0 points] | one, n = 5 |" in page
+
+
 def test_answers_are_kept_and_read_again(tmp_path):
     answers = {"wei_2022_tp53.cart.best_complete_response": answer(), "b": answer(-0.2, lower=None, upper=None)}
     pages.keep(answers, tmp_path / "predictions.yaml")
