@@ -36,6 +36,7 @@ def head(result: Selection, t: Catalogue) -> Head:
         (t("head.protocol"), plan.protocol),
         (t("select.fact.population"), str(plan.population or "–")),
         (t("head.subjects"), t.count(result.facts["subjects"])),
+        *(((t("select.fact.unknown"), t.count(unknown)),) if (unknown := result.facts["unknown"]) else ()),
         (t("head.seed"), str(plan.seed)),
         *ensemble_fact(t, result.facts),
         (t("head.version"), result.facts["seedbed_version"]),

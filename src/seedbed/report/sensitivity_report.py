@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as TerminalTable
 
+from seedbed.analysis.results import normal_quantile
 from seedbed.report import catalogue, page, sensitivity_charts
 from seedbed.report.blocks import Block, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
@@ -72,9 +73,10 @@ def index_rows(result: Sensitivity, t: Catalogue, outcome: str, where: str) -> p
 
 
 def leader(result: Sensitivity, t: Catalogue, outcome: str, where: str) -> str:
-    """Return the sentence that names what decides an outcome most."""
+    """Return the sentence that names what decides an outcome most, of those clear of zero together (Bonferroni)."""
     table = index_rows(result, t, outcome, where)
-    clear = table[(table["swing_lower"] > 0) | (table["swing_upper"] < 0)]
+    widened = normal_quantile(1.0 - 0.05 / len(table)) / normal_quantile(0.95)
+    clear = table[table["swing"].abs() > widened * (table["swing_upper"] - table["swing"])]
     name = outcome_name(t, result, outcome)
     if clear.empty:
         return t("sensitivity.no_leader", outcome=name)

@@ -248,7 +248,7 @@ def attribute(  # noqa: PLR0913 -- named options with defaults
         tables.append(_world_tables(question, derived, world, wanted, endpoints))
     joined = [pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True)]
     about = worlds.facts_of(used, question.trial.model, subjects, parameter_sets)
-    joined[0] = decision.with_verdict(joined[0], ["outcome", "part"], about["parameter_sets"])
+    joined[0] = decision.with_verdict(joined[0], ["outcome", "part"], about["parameter_sets"], together=["outcome"])
     facts = {
         "protocol": question.trial.id, "subjects": subjects, "seed": seed, "until_days": until,
         "simulated_arms": len(derived.protocol.arms), **about,

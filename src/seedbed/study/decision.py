@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 DRAWS = 4000
 MOVED_SD, NARROWED_TO = 0.5, 0.8
-DOUBT = 1.645
+LEVEL_OF_DOUBT = 0.05
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,15 @@ def spread(values: ArrayLike, sets: ArrayLike) -> Spread:
     return Spread(means, sizes, sampling, _psd(observed - sampling * np.mean(1.0 / sizes)))
 
 
-def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
+def knowledge(values: ArrayLike, sets: ArrayLike, *, shares: bool = False) -> Knowledge:
     r"""Return what subjects tell about the options' means under each parameter set (empirical Bayes).
 
     Parameters
     ----------
     values : (n, options) a number per subject and option
     sets : (n,) the parameter set of each subject
+    shares : whether the values are 0 or 1; two options then differ as if two more subjects told them apart, one for
+        each (Agresti and Min 2005), since the normal distribution trusts one or two discordant subjects too much
 
     Notes
     -----
@@ -93,6 +96,8 @@ def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
     """
     parts = spread(values, sets)
     means, sizes, sampling, between = parts.means, parts.sizes, parts.sampling, parts.between
+    if shares:
+        sampling = sampling + _told_apart(np.asarray(values, dtype=float))
     if len(means) == 1:
         return Knowledge(means, sampling[None] / sizes[0])
     center = means.mean(axis=0)
@@ -104,6 +109,13 @@ def knowledge(values: ArrayLike, sets: ArrayLike) -> Knowledge:
         posterior_means.append(center + gain @ (mean - center))
         covariances.append(_psd(between - gain @ between) + rest @ of_center @ rest.T)
     return Knowledge(np.array(posterior_means), np.array(covariances))
+
+
+def _told_apart(values: Floats) -> Floats:
+    """Return the covariance that one subject for each of two options adds; options that nobody tells apart share it."""
+    _, group = np.unique(values, axis=1, return_inverse=True)
+    group = group.reshape(-1)
+    return (group[:, None] == group[None, :]) / (2.0 * len(values))
 
 
 def probability_best(known: Knowledge, sign: int, *, seed: int = 1, n: int = DRAWS) -> Floats:
@@ -165,7 +177,7 @@ class Answer:
         return float(np.hypot(self.parameter_sd, self.monte_carlo_se))
 
 
-def informed(prior: Answer, posterior: Answer, n_sets: int) -> bool:
+def informed(prior: Answer, posterior: Answer, n_sets: int, n_answers: int = 1) -> bool:
     r"""Tell whether the data moved an answer: its mean by half a prior deviation, or its spread to below 80 %.
 
     Either must be so beyond the 5 % error of finitely many sets and patients: the mean of *K* sets has variance
@@ -174,15 +186,19 @@ def informed(prior: Answer, posterior: Answer, n_sets: int) -> bool:
     Parameters
     ----------
     n_sets : parameter sets behind each of the two
+    n_answers : answers of which any one would be called informed; the 5 % are shared among them (Bonferroni)
     """
+    doubt = float(-ndtri(LEVEL_OF_DOUBT / n_answers))
     error = np.hypot(prior.parameter_sd, posterior.parameter_sd) / np.sqrt(n_sets)
     error = float(np.sqrt(error**2 + prior.monte_carlo_se**2 + posterior.monte_carlo_se**2))
-    moved = abs(posterior.mean - prior.mean) - DOUBT * error
-    largest_spread = posterior.spread * float(np.exp(DOUBT / np.sqrt(max(n_sets - 1, 1))))
+    moved = abs(posterior.mean - prior.mean) - doubt * error
+    largest_spread = posterior.spread * float(np.exp(doubt / np.sqrt(max(n_sets - 1, 1))))
     return moved > MOVED_SD * prior.spread or largest_spread < NARROWED_TO * prior.spread
 
 
-def with_verdict(table: pd.DataFrame, keys: Sequence[str], n_sets: int) -> pd.DataFrame:
+def with_verdict(
+    table: pd.DataFrame, keys: Sequence[str], n_sets: int, *, together: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return a table of answers with the column ``informed``: whether the data moved the posterior's answer.
 
     Parameters
@@ -190,18 +206,20 @@ def with_verdict(table: pd.DataFrame, keys: Sequence[str], n_sets: int) -> pd.Da
     table : ``world``, the keys, ``estimate``, ``parameter_sd`` and ``monte_carlo_se``
     keys : columns that name an answer; it is held against that of the world ``prior``
     n_sets : parameter sets in each world
+    together : the keys that rows have in common of which any one will be spoken of; None where each stands alone
     """
     if table.empty:
         return table.assign(informed=pd.Series(dtype=bool))
     numbers = ["estimate", "parameter_sd", "monte_carlo_se"]
     prior = table.loc[table["world"] == "prior", [*keys, *numbers]]
     both = table[["world", *keys, *numbers]].merge(prior, on=list(keys), how="left", suffixes=("", "_prior"))
+    family = 1 if together is None else both.groupby(["world", *together])["estimate"].transform("size")
     flags = []
-    for row in both.to_dict("records"):
+    for row in both.assign(family=family).to_dict("records"):
         mine, before = ([np.nan_to_num(row[f"{name}{end}"]) for name in numbers[1:]] for end in ("", "_prior"))
         known = row["world"] == "posterior" and np.isfinite(row["estimate_prior"])
         answers = Answer(row["estimate_prior"], *before), Answer(row["estimate"], *mine)
-        flags.append(bool(known and informed(*answers, n_sets)))
+        flags.append(bool(known and informed(*answers, n_sets, row["family"])))
     return table.assign(informed=flags)
 
 

@@ -264,7 +264,7 @@ class Strategy:
     ----------
     death : death
     failure : progression after the therapy, or death; for those who never reach it, the relapse that ends the chance
-    reached : whether the CAR-T cells were given
+    reached : whether the CAR-T cells were given within the horizon
     """
 
     death: Floats
@@ -340,7 +340,8 @@ def late_strategy(standard: pd.DataFrame, later: pd.DataFrame, horizon_days: flo
     own_death = _when(standard, "os")
     death = np.where(offered, start + _when(later, "os"), own_death)
     failure = np.where(offered, start + _when(later, "pfs"), np.minimum(relapse, own_death))
-    given = offered & later["infused"].to_numpy(bool)
+    infusion = start + np.where(later["infused"].to_numpy(bool), later["cart_day"].to_numpy(float), np.inf)
+    given = offered & (infusion <= horizon_days)
     late = [np.where(day <= horizon_days, day, np.inf) for day in (death, failure)]
     return Strategy(*late, given, *(np.where(given, _grade(later, name), 0.0) for name in ("crs", "icans")))
 

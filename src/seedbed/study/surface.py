@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,36 @@ FEWEST_LEVELS = 3
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A fitted response along a factor.
+
+    Attributes
+    ----------
+    value : (P,) of the factor
+    weights : (P, options) whose sum with the options' means is the response
+    scatter : (P,) standard error of the response by the scatter of the means about the surface
+    """
+
+    value: Floats
+    weights: Floats
+    scatter: Floats
+
+
+@dataclass(frozen=True)
 class Surface:
-    """A quadratic fitted by weighted least squares to the options' means."""
+    """A quadratic fitted by weighted least squares to the options' means.
+
+    Attributes
+    ----------
+    solution : (terms, options) what turns the options' means into coefficients
+    covariance : (terms, terms) of the coefficients, by the scatter of the means about the surface
+    """
 
     numeric: tuple[str, ...]
     design: pd.DataFrame
     centers: dict[str, tuple[float, float]]
     interactions: tuple[tuple[str, str], ...]
-    coefficients: Floats
+    solution: Floats
     covariance: Floats
 
     def basis(self, points: pd.DataFrame) -> Floats:
@@ -36,16 +58,13 @@ class Surface:
                 columns += [(points[name] == level).to_numpy(float) for level in levels[1:]]
         return np.stack(columns, axis=1)
 
-    def along(self, factor: str) -> pd.DataFrame:
-        """Return the mean along a factor, averaged over the design's other values: value, estimate, lower, upper."""
+    def along(self, factor: str) -> Curve:
+        """Return the weights of the options' means along a factor, averaged over the design's other values."""
         low, high = float(self.design[factor].min()), float(self.design[factor].max())
-        rows = []
-        for value in np.linspace(low, high, POINTS):
-            average = self.basis(self.design.assign(**{factor: value})).mean(axis=0)
-            error = 1.96 * float(np.sqrt(max(average @ self.covariance @ average, 0.0)))
-            mean = float(average @ self.coefficients)
-            rows.append({"value": float(value), "estimate": mean, "lower": mean - error, "upper": mean + error})
-        return pd.DataFrame(rows)
+        values = np.linspace(low, high, POINTS)
+        average = np.array([self.basis(self.design.assign(**{factor: value})).mean(axis=0) for value in values])
+        variance = np.einsum("pi,ij,pj->p", average, self.covariance, average)
+        return Curve(values, average @ self.solution, np.sqrt(np.maximum(variance, 0.0)))
 
 
 def fit(design: pd.DataFrame, means: Floats, errors: Floats) -> Surface | None:
@@ -59,13 +78,13 @@ def fit(design: pd.DataFrame, means: Floats, errors: Floats) -> Surface | None:
     Notes
     -----
     Terms: linear and square in each number with at least three values, products of pairs where points allow, a
-    constant a level. Residual scatter beyond Monte Carlo error widens the intervals.
+    constant a level. The options share their patients, so the scatter about the surface says nothing of its height.
     """
     numeric = tuple(name for name in design if _is_numeric(design[name]))
     centers = {name: (float(design[name].mean()), float(design[name].std(ddof=0))) for name in numeric}
     pairs = tuple((one, other) for k, one in enumerate(numeric) for other in numeric[k + 1 :])
     for interactions in (pairs, ()):
-        found = Surface(numeric, design, centers, interactions, np.empty(0), np.empty((0, 0)))
+        found = Surface(numeric, design, centers, interactions, np.empty((0, 0)), np.empty((0, 0)))
         terms = found.basis(design)
         if numeric and len(design) >= terms.shape[1] + 2 and np.linalg.matrix_rank(terms) == terms.shape[1]:
             return _fitted(found, terms, means, errors)
@@ -80,8 +99,6 @@ def _fitted(empty: Surface, terms: Floats, means: Floats, errors: Floats) -> Sur
     known = np.maximum(errors, max(float(np.median(errors)), 1e-9) * 0.25)
     weighted, target = terms / known[:, None], means / known
     covariance = np.linalg.inv(weighted.T @ weighted)
-    coefficients = covariance @ (weighted.T @ target)
-    scatter = float(((target - weighted @ coefficients) ** 2).sum() / max(len(means) - terms.shape[1], 1))
-    return Surface(
-        empty.numeric, empty.design, empty.centers, empty.interactions, coefficients, covariance * max(scatter, 1.0)
-    )
+    solution = covariance @ (weighted / known[:, None]).T
+    scatter = float(((target - weighted @ (solution @ means)) ** 2).sum() / max(len(means) - terms.shape[1], 1))
+    return replace(empty, solution=solution, covariance=covariance * scatter)

@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from scipy.stats import qmc
 
 from seedbed import library
+from seedbed.analysis.results import normal_quantile
 from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, Document, load
 from seedbed.errors import ContentError, Problem, unknown
@@ -371,8 +372,11 @@ def sweep(
             parts[name].append(table.assign(world=world.id))
     tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
     about = worlds.facts_of(study.worlds, study.trial.model, plan.subjects, plan.parameter_sets)
-    for name, keys in (("comparison", ["outcome"]), ("differences", ["outcome", "option"])):
-        tables[name] = decision.with_verdict(tables[name], keys, about["parameter_sets"])
+    n_sets = about["parameter_sets"]
+    tables["comparison"] = decision.with_verdict(tables["comparison"], ["outcome"], n_sets)
+    tables["differences"] = decision.with_verdict(
+        tables["differences"], ["outcome", "option"], n_sets, together=["outcome"]
+    )
     facts = {
         "plan": plan.id, "protocol": plan.protocol, "subjects": plan.subjects, "seed": plan.seed, "until_days": until,
         "simulated_arms": len(study.derived.protocol.arms), **about,
@@ -394,7 +398,7 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
     for name, outcome in study.outcomes.items():
         subjects, values = outcomes.cube(table, arms, name)
         sets = member.loc[subjects].to_numpy()
-        known[name] = decision.knowledge(values, sets)
+        known[name] = decision.knowledge(values, sets, shares=outcome.is_share)
         kind = "share" if outcome.is_share else "number"
         response = [_possible(outcome, worlds.estimate_mean(values[:, k], sets, kind)) for k in range(len(arms))]
         rows["response"] += [{"outcome": name, "option": o, **r} for o, r in zip(study.ids, response, strict=True)]
@@ -405,10 +409,9 @@ def _world_tables(study: Study, endpoints: pd.DataFrame) -> dict[str, pd.DataFra
             for o, p in zip(study.ids, chances, strict=True)
         ]
         rows["comparison"] += _compared(study, name, values, sets, known[name])
-        curves = _surface(study, response)
-        curves[["lower", "upper"]] = curves[["lower", "upper"]].clip(
-            *((0.0, 1.0) if outcome.is_share else (None, None))
-        )
+        curves = _surface(study, response, values, sets)
+        if outcome.is_share:
+            curves[["estimate", "lower", "upper"]] = curves[["estimate", "lower", "upper"]].clip(0.0, 1.0)
         surfaces.append(curves.assign(outcome=name))
     rows["best"] += _front(study, known)
     made = {name: pd.DataFrame(found) for name, found in rows.items()}
@@ -452,14 +455,26 @@ def _compared(
     return [{"outcome": name, "option": one, "against": other, "probability_better": better, **found}]
 
 
-def _surface(study: Study, response: list[dict[str, float]]) -> pd.DataFrame:
+def _surface(study: Study, response: list[dict[str, float]], values: np.ndarray, sets: np.ndarray) -> pd.DataFrame:
+    """Return the fitted response along each number, with what is not known of it.
+
+    All options have the same patients, so a point of the curve is a mean over patients too: a weighted sum of each
+    one's values, with the uncertainties of any other mean, and the scatter of the options about the surface beside.
+    """
     design = pd.DataFrame(list(study.options.values()))
     means = np.array([row["estimate"] for row in response])
     errors = np.nan_to_num(np.array([row["monte_carlo_se"] for row in response]))
     found = surface.fit(design, means, errors)
-    if found is None:
-        return pd.DataFrame(columns=["factor", "value", "estimate", "lower", "upper"])
-    return pd.concat([found.along(name).assign(factor=name) for name in found.numeric], ignore_index=True)
+    rows: list[dict[str, Any]] = []
+    for factor in found.numeric if found else ():
+        curve = found.along(factor)
+        for value, weights, scatter in zip(curve.value, curve.weights, curve.scatter, strict=True):
+            point = worlds.estimate_mean(values @ weights, sets)
+            middle = point["estimate"]
+            half = float(np.hypot(middle - point["lower"], normal_quantile(0.95) * scatter))
+            ends = {"lower": middle - half, "upper": middle + half}
+            rows.append({"factor": factor, "value": float(value), "estimate": middle, **ends})
+    return pd.DataFrame(rows, columns=["factor", "value", "estimate", "lower", "upper"])
 
 
 __all__ = ["Plan", "Study", "Sweep", "read_study", "sweep"]

@@ -17,7 +17,7 @@ def endpoints(**columns):
     n = len(next(iter(columns.values())))
     base = {
         "subject": range(n), "parameter_set": 0, "os_event": False, "os_days": 1000.0, "pfs_event": False,
-        "pfs_days": 1000.0, "pfs_cause": None, "infused": True, "crs_grade": 0.0, "icans_grade": 0.0,
+        "pfs_days": 1000.0, "pfs_cause": None, "infused": True, "cart_day": 0.0, "crs_grade": 0.0, "icans_grade": 0.0,
         "next_therapy_day": np.nan, "offered": True, "eligible": True,
     }  # fmt: skip
     return pd.DataFrame(base | columns)
@@ -53,6 +53,13 @@ def test_what_happens_after_the_horizon_is_not_counted():
     late = study.late_strategy(STANDARD, LATER, 250.0)
     assert np.isinf(late.death[1])
     assert late.failure[1] == 210.0
+
+
+def test_cells_given_after_the_horizon_are_not_counted_nor_their_toxicity():
+    late = study.late_strategy(STANDARD, LATER.assign(cart_day=40.0), 150.0)
+    assert not late.reached.any()
+    assert not late.crs.any()
+    assert study.late_strategy(STANDARD, LATER.assign(cart_day=40.0), 160.0).reached[1]
 
 
 def test_relapsed_patients_are_matched_within_parameter_sets():

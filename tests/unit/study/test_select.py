@@ -1,5 +1,7 @@
 """Selection: strata, tests, honest tree, bounds, rules, plan problems, report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,9 +110,19 @@ def test_intervals_cover():
 
 def test_three_uncertainties_stand_apart():
     one, many = strata.effect(made(), "progression_free"), strata.effect(made(sets=20), "progression_free")
-    assert one["parameter_sd"] is None
+    assert np.isnan(one["parameter_sd"])
     assert many["parameter_sd"] == pytest.approx(0.1, abs=0.06)
     assert one["monte_carlo_se"] == pytest.approx(one["between_patient_sd"] / np.sqrt(3000), rel=1e-6)
+
+
+def test_a_harm_that_nobody_had_has_an_interval_all_the_same():
+    nobody = made(n=60)
+    found = strata.effect(
+        replace(nobody, experimental=nobody.experimental | {"crs_grade_3": np.zeros(60)}), "crs_grade_3"
+    )
+    assert found["difference"] == 0
+    assert found["upper"] > 0.03
+    assert found["lower"] < -0.03
 
 
 @pytest.mark.parametrize(

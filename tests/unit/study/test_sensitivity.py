@@ -157,6 +157,20 @@ def test_the_report_is_written(tmp_path, method):
     assert next(iter(plan.factors.values())).title.en in leader
 
 
+def test_a_leader_must_be_clear_among_all_factors():
+    plan = sensitivity.read_plan(PLANS[0])
+    rows = [
+        {"factor": name, "outcome": "progression_free", "where": "difference", "swing": swing,
+         "swing_lower": swing - 1.0, "swing_upper": swing + 1.0}
+        for name, swing in zip(plan.factors, [1.2, *([0.1] * 20)], strict=False)
+    ]  # fmt: skip
+    result = work.Sensitivity(plan, {"indices": pd.DataFrame(rows)}, {})
+    words = sensitivity_report.catalogue.load("en")
+    assert "no factor moves it" in sensitivity_report.leader(result, words, "progression_free", "difference")
+    result.tables["indices"][["swing", "swing_lower", "swing_upper"]] += 1.0
+    assert "moves it most" in sensitivity_report.leader(result, words, "progression_free", "difference")
+
+
 @pytest.mark.slow
 def test_points_are_twins_and_resumed(tmp_path):
     """Two equal design points have equal outcomes, to the last bit; a changed one differs."""

@@ -1,6 +1,7 @@
 """Sweeps: a tiny one from end to end, designs, decisions on known numbers, and spoiled plans."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,56 @@ def test_probability_best_knows_the_better_option_and_shares_ties():
     assert decision.probability_better(known, 2, 0, 1) == pytest.approx(0.5)
 
 
+def test_one_patient_more_does_not_make_an_option_the_best():
+    values = np.zeros((100, 5))
+    values[:40] = 1.0
+    values[40, 2] = 1.0
+    known = decision.knowledge(values, np.zeros(100), shares=True)
+    chances = decision.probability_best(known, 1)
+    assert 0.5 < decision.probability_better(known, 2, 0, 1) < 0.77
+    assert chances[2] < decision.probability_best(decision.knowledge(values, np.zeros(100)), 1)[2] - 0.05
+    np.testing.assert_allclose(chances[[0, 1, 3]], chances[4])  # nobody tells the others apart
+
+
+def test_many_answers_do_not_make_one_of_them_informed_by_chance():
+    generator, n_sets, n_answers = np.random.default_rng(11), 25, 31
+    keys = [{"outcome": "x", "option": str(k)} for k in range(n_answers)]
+
+    def table():
+        rows = []
+        for world in ("posterior", "prior"):
+            sets = generator.normal(size=(n_sets, n_answers))
+            numbers = zip(keys, sets.mean(axis=0), sets.std(axis=0, ddof=1), strict=True)
+            rows += [
+                {"world": world, **key, "estimate": mean, "parameter_sd": sd, "monte_carlo_se": 0.05}
+                for key, mean, sd in numbers
+            ]
+        return pd.DataFrame(rows)
+
+    def share(together):
+        found = [
+            decision.with_verdict(table(), ["outcome", "option"], n_sets, together=together)["informed"].any()
+            for _ in range(60)
+        ]
+        return np.mean(found)
+
+    assert share(None) > 0.1
+    assert share(["outcome"]) < 0.1
+
+
+def test_the_height_of_a_surface_is_as_uncertain_as_the_patients_that_all_options_share():
+    generator = np.random.default_rng(12)
+    plan = plan_of(design={"points": 20})
+    options = dict(enumerate(design_points(plan)))
+    own = generator.normal(size=(200, 1))
+    values = own + 0.01 * generator.normal(size=(200, 20))
+    response = [worlds.estimate_mean(values[:, k], np.zeros(200)) for k in range(20)]
+    curve = study._surface(SimpleNamespace(options=options), response, values, np.zeros(200))
+    expected = 2 * 1.96 * own.std(ddof=1) / np.sqrt(200)
+    assert set(curve["factor"]) == {"day", "dose"}
+    np.testing.assert_allclose(curve["upper"] - curve["lower"], expected, rtol=0.05)
+
+
 def test_parameter_sets_that_disagree_leave_the_best_option_open():
     generator = np.random.default_rng(2)
     sets = np.arange(4000) % 40
@@ -201,10 +252,11 @@ def test_a_surface_recovers_a_quadratic():
     generator = np.random.default_rng(3)
     design = pd.DataFrame({"day": generator.uniform(0, 20, 30), "drug": generator.choice(["a", "b"], 30)})
     truth = 0.5 - 0.002 * (design["day"] - 8) ** 2 + 0.1 * (design["drug"] == "b")
-    found = surface.fit(design, truth.to_numpy() + 0.001 * generator.normal(size=30), np.full(30, 0.001))
-    curve = found.along("day")
-    assert curve.loc[curve["estimate"].idxmax(), "value"] == pytest.approx(8, abs=1.0)
-    assert (curve["upper"] - curve["lower"] < 0.01).all()
+    means = truth.to_numpy() + 0.001 * generator.normal(size=30)
+    curve = surface.fit(design, means, np.full(30, 0.001)).along("day")
+    assert curve.value[np.argmax(curve.weights @ means)] == pytest.approx(8, abs=1.0)
+    assert (curve.scatter < 0.0025).all()
+    np.testing.assert_allclose(curve.weights.sum(axis=1), 1.0)
     assert surface.fit(design[:3], truth[:3].to_numpy(), np.full(3, 0.001)) is None
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from seedbed.analysis.results import normal_quantile
-from seedbed.analysis.uncertainty import components
-from seedbed.study.select.pairs import OUTCOMES, Pairs
+from seedbed.study.select.pairs import OUTCOMES, UNIT, Pairs
 from seedbed.study.select.plan import Factor
+from seedbed.study.worlds import estimate_mean
 
 FEWEST = 10
 """Patients of a stratum below which it is named but not tested."""
@@ -42,28 +42,23 @@ def _range(low: float, high: float) -> str:
     return f"> {low:g}" if np.isposinf(high) else f"> {low:g}–{high:g}"
 
 
-def effect(pairs: Pairs, outcome: str) -> dict[str, float | int | None]:
+def effect(pairs: Pairs, outcome: str) -> dict[str, float]:
     """Return the difference of an outcome over all patients of `pairs`, and the parts of its uncertainty.
 
     Returns
     -------
     dict
         ``n``, ``experimental``, ``control``, ``difference``, ``lower``, ``upper`` (95 %, parameters and Monte Carlo
-        together), ``between_patient_sd``, ``parameter_sd`` (None with one parameter set), ``monte_carlo_se``.
+        together), ``between_patient_sd``, ``parameter_sd`` (NaN with one parameter set), ``monte_carlo_se``.
     """
-    table = pd.DataFrame({"subject": np.arange(pairs.n), "parameter_set": pairs.parameter_set})
-    parts = components(table.assign(value=pairs.difference(outcome)))
-    lower, upper = parts.interval()
+    kind = "number" if outcome in UNIT else "difference of shares"
+    found = estimate_mean(pairs.difference(outcome), pairs.parameter_set, kind)
     return {
         "n": pairs.n,
         "experimental": float(pairs.experimental[outcome].mean()),
         "control": float(pairs.control[outcome].mean()),
-        "difference": parts.estimate,
-        "lower": lower,
-        "upper": upper,
-        "between_patient_sd": parts.between_patient_sd,
-        "parameter_sd": parts.parameter_sd,
-        "monte_carlo_se": parts.monte_carlo_se,
+        "difference": found.pop("estimate"),
+        **found,
     }
 
 
