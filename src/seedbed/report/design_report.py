@@ -245,12 +245,15 @@ def world(setting: Setting) -> Section:
     ]
     periods = setting.table("hazard_ratio_by_period")
     if len(periods):
-        first, last = periods.iloc[0], periods.iloc[-1]
-        said = t(
-            "design.world.hazards_said",
-            first=t.number(first["hazard_ratio"], 2),
-            last=t.number(last["hazard_ratio"], 2),
-        )
+        said = t("format.semicolon").join(
+            t(
+                "design.world.hazards_said",
+                arm=setting.arms.labels[arm],
+                first=t.number(mine["hazard_ratio"].iloc[0], 2),
+                last=t.number(mine["hazard_ratio"].iloc[-1], 2),
+            )
+            for arm, mine in periods.groupby("arm", sort=False)
+        ) + t("format.stop")
         chart = design_charts.hazard_ratio_by_period(periods, t, setting.arms, description=said)
         blocks.append(
             Figure(t("design.world.hazards"), chart, said, _periods(setting, periods), t("design.world.hazards_note"))
@@ -339,15 +342,34 @@ def tests(setting: Setting) -> Section:
     for index, arm in enumerate(setting.plan.experimental):
         mine = table[(table["arm"] == arm.id) & table["world"].isin(["simulated", "null"])]
         alpha = setting.plan.one_sided_alphas[index]
-        real = mine[mine["world"] == "simulated"]
-        best = real.loc[real["estimate"].idxmax()]
-        said = t("design.tests.said", test=t(f"design.test.{best['test']}"), power=t.percent(best["estimate"], 1))
+        said = most_powerful(t, mine, alpha)
         chart = design_charts.by_test(mine, t, alpha=alpha, description=said)
         title = t(
             "design.tests.figure", arm=setting.arms.labels[arm.id], control=setting.arms.labels[setting.plan.control.id]
         )
         blocks.append(Figure(title, chart, said, _tests_table(t, mine), t("design.tests.note")))
     return Section("tests", t("design.tests.title"), tuple(blocks))
+
+
+def most_powerful(t: Catalogue, table: pd.DataFrame, alpha: float) -> str:
+    """Say which tests are the most powerful of those that keep their level, beyond chance, and which do not keep it."""
+    by = {world: rows.set_index("test") for world, rows in table.groupby("world")}
+    null, real = by["null"], by["simulated"]
+    excess = null["estimate"] - alpha
+    loose = list(null.index[excess > 3.0 * np.sqrt(alpha * (1.0 - alpha) / null["replicates"])])
+    kept = real.drop(index=loose)
+    texts = []
+    if len(kept):
+        best = kept.loc[kept["estimate"].idxmax()]
+        chance = 1.96 * np.hypot(kept["standard_error"], best["standard_error"])
+        alike = kept[best["estimate"] - kept["estimate"] <= chance].sort_values("estimate", ascending=False)
+        names = t("format.comma").join(t(f"design.test.{test}") for test in alike.index)
+        key = "said" if len(alike) == 1 else "said_alike"
+        texts.append(t(f"design.tests.{key}", test=names, power=t.percent(best["estimate"], 1)))
+    if loose:
+        names = t("format.comma").join(t(f"design.test.{test}") for test in loose)
+        texts.append(t("design.tests.loose", test=names))
+    return " ".join(texts)
 
 
 def _tests_table(t: Catalogue, table: pd.DataFrame) -> Table:

@@ -180,7 +180,9 @@ def by_test(plan: Plan, arms: tuple[str, ...], worlds: dict[str, World]) -> pd.D
         for comparison, arm in enumerate(arms[1:]):
             for index, test in enumerate(plan.analysis.tests()):
                 rejected = world.looks.tests[:, comparison, index] <= -critical[comparison]
-                rows.append(proportion_row("rejects", rejected, world=name, arm=arm, test=test))
+                rows.append(
+                    proportion_row("rejects", rejected, world=name, arm=arm, test=test, replicates=rejected.size)
+                )
     return pd.DataFrame(rows)
 
 
