@@ -142,3 +142,19 @@ def test_assurance_is_not_biased_by_few_subjects_per_parameter_set():
     power = rejection(simulate(the_plan, large, Size(100, (), 60), 4000, purpose="power").z[:, 0, 0])
     error = np.hypot(found.std(ddof=1) / np.sqrt(n_sets), np.sqrt(power * (1 - power) / 4000))
     assert abs(found.mean() - power) <= 3 * error + 0.01  # the large pool's own error is about a point
+
+
+def test_the_bias_of_a_restricted_mean_takes_every_replicate():
+    the_plan = plan(estimand={"summary": "rmst_difference"})
+    pool = exponential_pool(the_plan, 20_000, {"asct": CONTROL, "asct_cart": 0.4 * CONTROL})
+    world = operating.simulator(the_plan, pool).world(pool, Size(300, (), 150), 300, "bias", naive=True)
+    found = operating.bias_table(the_plan, pool, world).set_index("analysis").loc["planned"]
+    assert found["target"] > 60  # days
+    assert found["in_trials"] == pytest.approx(found["target"], rel=0.15)
+    assert 0 < found["monte_carlo_se"] < 5  # of 300 replicates
+
+
+def test_an_analysis_without_any_estimate_has_no_bias():
+    found = operating._bias_row(plan(), "asct_cart", "naive", -0.4, -0.5, np.full(20, np.nan))
+    assert np.isnan(found["in_trials"])
+    assert np.isnan(found["bias"])

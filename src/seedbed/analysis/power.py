@@ -20,7 +20,8 @@ def schoenfeld_power(hazard_ratio: float, n_events: float, *, alpha: float = 0.0
 
     Notes
     -----
-    :math:`\Phi(\sqrt{d\,p(1-p)}\,|\log HR|-z_{1-\alpha})`. Source: Schoenfeld 1981, doi 10.1093/biomet/68.1.316.
+    :math:`\Phi(-\sqrt{d\,p(1-p)}\,\log HR-z_{1-\alpha})`, below the level where the hazard ratio is
+    above 1. Source: Schoenfeld 1981, doi 10.1093/biomet/68.1.316.
 
     Examples
     --------

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from seedbed.analysis.power import schoenfeld_power
 from seedbed.study.design.conduct import DAYS_PER_MONTH
@@ -26,6 +25,8 @@ from seedbed.study.design.replicate import Looks, Size, handling_of, simulate, s
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]
 PILOT = 400
+DIVERGED = 11.0
+"""Log hazard ratio at which an arm had no event, so that there is no estimate."""
 
 
 @dataclass(frozen=True)
@@ -273,10 +274,10 @@ def bias_table(plan: Plan, pool: PoolData, world: World, counterfactual: PoolDat
 
 
 def _bias_row(plan: Plan, arm: str, analysis: str, target: float, in_pool: float, values: Floats) -> dict[str, object]:
-    usable = values[np.isfinite(values) & (np.abs(values) < 11)]
-    if usable.size == 0:
-        usable = np.array([in_pool])
-    back = np.exp if plan.estimand.summary == "hazard_ratio" else (lambda x: x)
+    is_ratio = plan.estimand.summary == "hazard_ratio"
+    usable = values[np.isfinite(values) & (np.abs(values) < DIVERGED if is_ratio else True)]
+    middle = float(usable.mean()) if usable.size else float("nan")
+    back = np.exp if is_ratio else (lambda x: x)
     error = float(usable.std(ddof=1) / np.sqrt(usable.size)) if usable.size > 1 else float("nan")
     return {
         "arm": arm,
@@ -284,8 +285,8 @@ def _bias_row(plan: Plan, arm: str, analysis: str, target: float, in_pool: float
         "summary": plan.estimand.summary,
         "target": float(back(target)),
         "in_pool": float(back(in_pool)),
-        "in_trials": float(back(usable.mean())),
-        "bias": float(usable.mean() - target),
+        "in_trials": float(back(middle)),
+        "bias": middle - target,
         "monte_carlo_se": error,
         "coverage": float("nan"),
     }
@@ -318,8 +319,7 @@ def _closed_form(plan: Plan, log_ratio: Floats | None, events: float) -> float:
         return float("nan")
     ratios = [plan.control.ratio, plan.experimental[0].ratio]
     share = ratios[1] / sum(ratios)
-    power = schoenfeld_power(float(np.exp(log_ratio[0])), events, alpha=plan.one_sided_alphas[0], share=share)
-    return power if log_ratio[0] < 0 else float(ndtr(-single_look_critical(plan)[0]))
+    return schoenfeld_power(float(np.exp(log_ratio[0])), events, alpha=plan.one_sided_alphas[0], share=share)
 
 
 def assurance(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
