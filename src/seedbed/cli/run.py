@@ -68,8 +68,21 @@ def run(
         endpoints_only=endpoints_only,
     )
     request = make_request(protocol, options)
+    if square:
+        _tell_of_square(request, language)
     folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}"
     _perform(folder, request, workers, where, cluster, language)
+
+
+def _tell_of_square(request: Request, language: str) -> None:
+    """Say so where nothing was added because no arm of the protocol gives both."""
+    from seedbed import protocol
+    from seedbed.report import catalogue
+
+    arms = protocol.read_resolved(request.inputs["protocol"]).arms.values()
+    if all(arm.therapy != "asct_cart" for arm in arms):
+        t = catalogue.load(language)
+        Console(stderr=True).print(t("run.no_square", protocol=request.protocol_id))
 
 
 def rerun(

@@ -42,7 +42,7 @@ def survival(
     stop = max(float(at_risk["time"].max()), float(curves["time"].max()))
     ticks = sorted(int(month) for month in at_risk["time"].unique())
     x_scale = alt.Scale(domain=[0, stop], nice=False)
-    color = arms.color(curves["arm"])
+    color = arms.color(curves["arm"], **theme.LINES)
     frame = arms.named(curves)[["arm_name", "time", "estimate", "lower", "upper"]]
     base = alt.Chart(frame).encode(
         x=alt.X("time:Q", scale=x_scale, axis=alt.Axis(values=ticks, title=t("axis.months"), grid=False)), color=color
@@ -56,7 +56,8 @@ def survival(
         alt.Tooltip("time:Q", title=t("axis.months"), format=".1f"),
         *(alt.Tooltip(f"{name}:Q", title=t(f"number.{name}"), format=".1%") for name in ("estimate", "lower", "upper")),
     ]
-    line = base.mark_line(strokeWidth=2.2, interpolate="step-after").encode(y=alt.Y("estimate:Q"), tooltip=tooltip)
+    line = base.mark_line(strokeWidth=2.2, interpolate="step-after")
+    line = line.encode(y=alt.Y("estimate:Q"), strokeDash=arms.dash(curves["arm"]), tooltip=tooltip)
     curve = (band + line).properties(width=600, height=theme.HEIGHT)
     chart = alt.vconcat(curve, _risk_table(at_risk, t, arms, x_scale, color), spacing=14)
     return theme.finish(chart, t, description=description)
@@ -216,7 +217,7 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
     decades = [10.0**k for k in range(int(np.floor(np.log10(floor))), int(np.floor(np.log10(top))) + 1)]
     base = alt.Chart(frame, title=panel.title).encode(
         x=alt.X("time:Q", title=x_title, scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickCount=8)),
-        color=arms.color(table["arm"]),
+        color=arms.color(table["arm"], **theme.LINES),
     )
     scale = alt.Scale(type="log", domain=[floor, max(top, floor * 10)], clamp=True, nice=False)
     y = alt.Y("q05:Q", title=None, scale=scale, axis=alt.Axis(values=decades, format="~g"))
@@ -229,7 +230,8 @@ def _band_panel(table: pd.DataFrame, t: Catalogue, arms: Arms, panel: Panel, x_t
         alt.Tooltip("time:Q", title=x_title),
         *(alt.Tooltip(f"{name}:Q", title=t(f"quantile.{name}"), format=".3~g") for name in names),
     ]
-    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("q50:Q", title=None, scale=scale), tooltip=tooltip)
+    middle = alt.Y("q50:Q", title=None, scale=scale)
+    line = base.mark_line(strokeWidth=2).encode(y=middle, strokeDash=arms.dash(table["arm"]), tooltip=tooltip)
     return alt.layer(wide, half, line, *_threshold_lines(panel.thresholds, floor))
 
 
@@ -252,7 +254,7 @@ def cumulative(
     panels : the events in order, with their titles
     """
     frame = arms.named(table)
-    color = arms.color(table["arm"], symbolType="stroke", symbolStrokeWidth=3)
+    color, dash = arms.color(table["arm"], **theme.LINES), arms.dash(table["arm"])
     charts = []
     for column, title in panels.items():
         base = alt.Chart(frame[frame["column"] == column], title=title)
@@ -264,7 +266,8 @@ def cumulative(
             alt.Tooltip("share:Q", title=t("axis.share"), format=".1%"),
         ]
         line = base.mark_line(interpolate="step-after", strokeWidth=2.2)
-        charts.append(line.encode(x=x, y=y, color=color, tooltip=tooltip).properties(width=330, height=170))
+        line = line.encode(x=x, y=y, color=color, strokeDash=dash, tooltip=tooltip)
+        charts.append(line.properties(width=330, height=170))
     chart = alt.concat(*charts, columns=2, spacing=22).resolve_scale(color="shared")
     return theme.finish(chart, t, description=description)
 

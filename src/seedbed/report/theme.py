@@ -1,7 +1,7 @@
 """Colors, fonts and sizes that all charts share, so that an arm looks the same wherever it is drawn.
 
-The arm colors are those of Okabe and Ito, which readers with any common color blindness can tell apart and which
-differ in lightness when printed in gray. Grades and responses use one ordered scale each.
+The arm colors are those of Okabe and Ito, which readers with any common color blindness can tell apart. In gray some
+are alike, so that lines also differ by their dashes. Grades and responses use one ordered scale each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ MISS = "#b3261e"
 
 ARM_COLORS = {"asct_cart": "#0072b2", "cart": "#d55e00", "asct": "#009e73", "neither": "#6b7580"}
 FURTHER_COLORS = ("#cc79a7", "#e69f00", "#56b4e9", "#7b4fa3", "#8c6d31", "#1b2733", "#a6761d", "#4d9de0")
-GRADE_COLORS = {0: "#e9edf1", 1: "#fbe3c0", 2: "#f5b26b", 3: "#dd6b3d", 4: "#a3301f", 5: "#4a1019"}
+DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (14, 4), (5, 2, 1, 2, 1, 2))
+"""Dashes of the arms' lines in their order, which tell them apart where a page is printed in gray."""
+GRADE_COLORS = {0: "#f0f2f4", 1: "#f8d8a4", 2: "#f5b26b", 3: "#dd6b3d", 4: "#a3301f", 5: "#4a1019"}
 RESPONSE_COLORS = {
     "sCR": "#08306b",
     "CR": "#08519c",
@@ -50,6 +52,8 @@ FONTS = {
     "zh": "'PingFang SC', 'Hiragino Sans GB', 'Microsoft YaHei', 'Source Han Sans SC', 'Noto Sans CJK SC', "
     "'WenQuanYi Micro Hei', sans-serif",
 }
+LINES = {"symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolSize": 500}
+"""Keys of a legend of lines."""
 AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
 
@@ -77,6 +81,13 @@ class Arms:
         """Return the color of the arms that a table holds, with a legend that fits the page."""
         scale = self.scale(present)
         return alt.Color("arm_name:N", title=None, scale=scale, legend=legend_of(scale.domain, **legend))
+
+    def dash(self, present: Iterable[str]) -> alt.StrokeDash:
+        """Return the dashes of the lines of the arms that a table holds; the legend is that of the colors."""
+        there = set(present)
+        shown = {label: DASHES[i % len(DASHES)] for i, (arm, label) in enumerate(self.labels.items()) if arm in there}
+        scale = alt.Scale(domain=list(shown), range=[list(dash) for dash in shown.values()])
+        return alt.StrokeDash("arm_name:N", title=None, scale=scale, legend=legend_of(list(shown), **LINES))
 
     def named(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table with the column ``arm_name``."""

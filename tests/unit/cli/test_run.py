@@ -130,6 +130,16 @@ def test_a_folder_that_cannot_be_made_is_named(run, tmp_path):
     assert "file/a: cannot be written (Not a directory)" in message
 
 
+def test_a_square_that_adds_no_arm_says_so(run):
+    size = ("--subjects", "2", "--until", "1", "--where", "threads", "--endpoints-only", "--square")
+    code, message, _ = run("large_b_cell_lymphoma_asct_or_cart", *size, "--out", "a")
+    assert code == 0, message
+    assert "--square added no arm" in message
+    code, message, _ = run("asct_cart_lbcl", *size, "--out", "b")
+    assert code == 0, message
+    assert "--square added no arm" not in message
+
+
 def test_a_run_of_one_day_still_reports(run):
     code, message, left = run("wei_2022_tp53", "--subjects", "2", "--until", "1", "--where", "threads", "--out", "a")
     assert code == 0, message

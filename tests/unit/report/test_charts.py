@@ -1,5 +1,6 @@
 """Every chart compiles to SVG without a word of warning, in both languages, and shows what its table holds."""
 
+import json
 import re
 
 import pandas as pd
@@ -63,8 +64,16 @@ def test_arms_keep_their_color_in_every_chart(english):
     for figure in english.values():
         spec = str(figure.chart.to_dict(validate=False))
         for domain, colors in re.findall(r"'domain': (\[[^\]]*\]), 'range': (\[[^\]]*\])", spec):
-            if "ASCT alone" in domain:
+            if "ASCT alone" in domain and "#" in colors:  # not the dashes
                 assert theme.ARM_COLORS["asct"] in colors
+
+
+def test_lines_of_arms_differ_by_their_dashes_too_for_print_in_gray(english):
+    for title in ("Progression-free survival", "CAR-T cells, IL-15 and IL-6 in blood", "Engraftment"):
+        spec = english[title].chart.to_dict(validate=False)
+        dashes = re.findall(r"'strokeDash': \{'field': 'arm_name'.*?'range': (\[\[.*?\]\])", str(spec))
+        drawn = [tuple(dash) for dash in json.loads(dashes[0])]
+        assert len(set(drawn)) == len(drawn) >= 2
 
 
 def test_colors_differ_and_repeat_only_when_they_run_out():

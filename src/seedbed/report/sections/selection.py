@@ -186,14 +186,19 @@ def sensitivity(
         ]
     )
     color = alt.Color(
-        "world:N", title=None, scale=alt.Scale(domain=list(worlds.values()), range=["#0072b2", "#6b7580"])
+        "world:N",
+        title=None,
+        scale=alt.Scale(domain=list(worlds.values()), range=["#0072b2", "#6b7580"]),
+        legend=alt.Legend(**theme.LINES),
     )
     stop = float(table["strength"].max())
     x = alt.X("strength:Q", title=t("selection.axis_strength"), scale=alt.Scale(domain=[0, stop], nice=False))
     base = alt.Chart(long).encode(x=x, color=color)
     y = alt.Y("lower:Q", title=t("selection.axis_difference"))
     band = base.mark_area(opacity=0.2).encode(y=y, y2=alt.Y2("upper:Q"))
-    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("estimate:Q"))
+    dashes = alt.Scale(domain=list(worlds.values()), range=[[1, 0], [7, 3]])
+    dash = alt.StrokeDash("world:N", title=None, scale=dashes, legend=alt.Legend(**theme.LINES))
+    line = base.mark_line(strokeWidth=2).encode(y=alt.Y("estimate:Q"), strokeDash=dash)
     layers = [band, line]
     if published is not None:
         told = pd.DataFrame({"estimate": [100 * published], "label": [t("selection.published")]})
