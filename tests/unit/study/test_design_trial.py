@@ -8,7 +8,7 @@ import pytest
 
 from design_pool import exponential_pool, exponential_tables, plan
 from seedbed.errors import RunError
-from seedbed.study.design import characterize, operating, read
+from seedbed.study.design import characterize, operating, read, replicate
 from seedbed.study.design.conduct import Draw, draw, entries, generator, randomize, strata_of
 from seedbed.study.design.estimand import Handling, cut, observe, visit_days, whole_pool
 from seedbed.study.design.plan import Accrual, StratificationFactor
@@ -209,6 +209,17 @@ def worked():
     pool = exponential_pool(the_plan, 4000, hazards, extra={"asct": 1 / 250, "asct_cart": 1 / 450})
     counted = []
     return characterize(the_plan, pool, progress=counted.append), counted, pool
+
+
+def test_no_event_in_either_arm_is_evidence_of_noninferiority_but_of_no_superiority():
+    rate = {"endpoint": "crs", "column": "crs_grade", "at_least": 3, "describes": "x", "day": 30, "wanted": "less"}
+    nobody = (np.zeros((1, 2, 1)), np.full((1, 2, 1), 150.0))
+    far = plan(co_primary=[{**rate, "test": "noninferiority", "margin": 0.1}])
+    assert replicate._rate_z(far, nobody)[0, 0, 0] < -3
+    few = (np.zeros((1, 2, 1)), np.full((1, 2, 1), 4.0))
+    assert replicate._rate_z(far, few)[0, 0, 0] > -1.96
+    better = plan(co_primary=[{**rate, "test": "superiority"}])
+    assert replicate._rate_z(better, nobody)[0, 0, 0] == 0
 
 
 def test_a_worked_plan_has_every_table_and_counts_its_replicates(worked):

@@ -288,13 +288,20 @@ def _rate_z(plan: Plan, table: RateTable) -> Floats:
 
 
 def _variance(definition: CoPrimary, rates: tuple[Floats, Floats], n: tuple[Floats, Floats]) -> Floats:
-    """Return the variance of a difference in rates: pooled for superiority, separate for noninferiority."""
+    """Return the variance of a difference in rates: pooled for superiority, separate for noninferiority.
+
+    Where nobody (or everybody) in either arm has the event, the separate variance is that of half a patient more on
+    each side: no event in either arm is evidence of noninferiority, not the lack of any.
+    """
     counts = [np.maximum(number, 1.0) for number in n]
     known = [np.nan_to_num(rate) for rate in rates]
     if definition.test == "superiority":
         pooled = (known[0] * n[0] + known[1] * n[1]) / np.maximum(n[0] + n[1], 1.0)
         return pooled * (1 - pooled) * (1 / counts[0] + 1 / counts[1])
-    return sum(rate * (1 - rate) / count for rate, count in zip(known, counts, strict=True))
+    separate = sum(rate * (1 - rate) / count for rate, count in zip(known, counts, strict=True))
+    more = [(rate * count + 0.5) / (count + 1.0) for rate, count in zip(known, counts, strict=True)]
+    spread = sum(rate * (1 - rate) / count for rate, count in zip(more, counts, strict=True))
+    return np.where(separate > 0, separate, spread)
 
 
 def handling_of(plan: Plan, naive: Naive) -> Handling:
