@@ -21,7 +21,7 @@ WIDE = 780
 HALF = 365
 HEIGHT = 260
 LEGEND_WIDTH = 720.0
-LABEL_WIDTH = 170.0
+LABEL_WIDTH = 190.0
 """Width [px] that the legends, and the lines of an arm's name on an axis, may take."""
 
 INK = "#1b2733"

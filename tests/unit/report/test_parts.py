@@ -71,7 +71,7 @@ def test_who_dies_before_the_cells_is_lost(run):
     endpoints.loc[who, ["cart_day", "os_event"]] = np.nan, True
     boxes = consort.steps(replace(run, endpoints=endpoints), load("en"))
     losses = [box.losses for box in boxes if box.arm == "cart" and box.label == "CAR-T cells infused"]
-    assert ("died before infusion", 3) in losses[0]
+    assert ("died during treatment", 3) in losses[0]
 
 
 def test_the_last_box_holds_those_of_the_baseline_table(run):
@@ -149,3 +149,12 @@ def test_a_run_too_small_for_its_parameter_sets_says_so(square_run):
     table = comparison.uncertainty(setting).blocks[-1]
     assert "not resolved" in {str(row[3]) for row in table.rows if len(row) > 1}
     assert "not yet" not in {str(row[3]) for row in table.rows if len(row) > 1}
+
+
+def test_one_arm_is_not_told_as_several(run):
+    only = replace(run, endpoints=run.endpoints[run.endpoints["arm"] == "cart"])
+    setting = Setting.of(only, load("en"))
+    question = asked.question(setting).blocks
+    assert dict(question[0].pairs)["Virtual patients"] == f"{only.subjects['subject'].nunique()}, in one arm"
+    assert not any("same luck" in getattr(block, "text", "") for block in question)
+    assert "SMD" not in asked.baseline(setting).blocks[1].note

@@ -28,16 +28,22 @@ def question(setting: Setting) -> Section:
     facts = [
         (t("question.question"), words(protocol.get("question", ""), t) or t("question.none")),
         (t("question.arms"), t("format.comma").join(setting.arms.labels.values())),
-        (t("question.subjects"), t("question.subjects_text", n=t.count(n), arms=len(run.arms))),
+        (t("question.subjects"), _subjects(setting, n)),
         (t("question.population"), words(run.population["title"], t)),
         (t("question.follow_up"), t("question.follow_up_text", days=t.count(request.until_days))),
         (t("question.parameters"), _parameters(setting)),
         (t("question.use"), t("question.use_text")),
     ]
     notes = tuple(t.phrase(note) for note in protocol.get("notes", ()))
-    blocks: list[Block] = [Facts(tuple(facts)), Paragraph(t("question.same_luck"))]
+    blocks: list[Block] = [Facts(tuple(facts))]
+    blocks += [Paragraph(t("question.same_luck"))] if len(run.arms) > 1 else []
     blocks += [Paragraph(t("question.notes"), "quiet"), Bullets(notes)] if notes else []
     return Section("question", t("question.title"), tuple(blocks))
+
+
+def _subjects(setting: Setting, n: int) -> str:
+    t, arms = setting.t, len(setting.run.arms)
+    return t("question.subjects_text", n=t.count(n), arms=arms) if arms > 1 else t("question.one_arm", n=t.count(n))
 
 
 def _parameters(setting: Setting) -> str:
@@ -158,7 +164,7 @@ def baseline(setting: Setting) -> Section:
         header,
         tuple(rows),
         t("baseline.table"),
-        t("baseline.note"),
+        t("baseline.note") if len(groups) > 1 else t("baseline.note_one_arm"),
         layout="dense" if len(groups) <= MOST_ARMS_ABREAST else "dense wide",
     )
     return Section("baseline", t("baseline.title"), (Paragraph(t("baseline.text")), table))
