@@ -14,7 +14,7 @@ from seedbed.analysis.gray import gray_test
 from seedbed.analysis.hazard_tests import logrank, max_combo, one_sample_logrank
 from seedbed.analysis.interaction import (
     Square,
-    excess_of_means,
+    excess_of_patients,
     excess_of_survival,
     excess_over_independent_action,
 )
@@ -45,7 +45,7 @@ __all__ = [
     "conditional_power",
     "cumulative_incidence",
     "efficacy_boundary",
-    "excess_of_means",
+    "excess_of_patients",
     "excess_of_survival",
     "excess_over_independent_action",
     "gray_test",

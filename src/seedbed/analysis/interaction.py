@@ -9,6 +9,7 @@ and the reader sees each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from seedbed.analysis.results import LEVEL, Estimate
+from seedbed.analysis.uncertainty import components
 from seedbed.errors import TableError
 
 Floats = NDArray[np.float64]
@@ -68,19 +70,38 @@ def excess_over_independent_action(table: pd.DataFrame, *, value: str, square: S
     values = _four_arms(table, value, square)
     means = values.mean(axis=0)
     covariance = np.atleast_2d(np.cov(values, rowvar=False)) / len(values)
-    return _excess(means, covariance, len(values), square, level)
+    return _excess(means, _error_by(covariance), len(values), square, level)
 
 
 def excess_of_survival(
     success: ArrayLike, standard_error: ArrayLike, *, square: Square, n: int, level: float = LEVEL
 ) -> Excess:
     """Return the excesses from four independent estimates (neither, first, second, both) and their errors."""
-    return _excess(np.asarray(success, float), np.diag(np.asarray(standard_error, float) ** 2), n, square, level)
+    covariance = np.diag(np.asarray(standard_error, float) ** 2)
+    return _excess(np.asarray(success, float), _error_by(covariance), n, square, level)
 
 
-def excess_of_means(means: ArrayLike, covariance: ArrayLike, *, square: Square, n: int, level: float = LEVEL) -> Excess:
-    """Return the excesses from the success in (neither, first, second, both) and the covariance of its error."""
-    return _excess(np.asarray(means, float), np.asarray(covariance, float), n, square, level)
+def excess_of_patients(values: ArrayLike, sets: ArrayLike, *, square: Square, level: float = LEVEL) -> Excess:
+    """Return the excesses of patients who take parameter sets; the intervals hold what is not known of those too.
+
+    Parameters
+    ----------
+    values : (n, 4) success of each patient in (neither, first, second, both)
+    sets : (n,) parameter set of each patient
+
+    Notes
+    -----
+    The delta method: each excess is to first order the mean of a number per patient, whose parameter and Monte Carlo
+    parts are those of `seedbed.analysis.uncertainty.components`.
+    """
+    values = np.asarray(values, dtype=float)
+    table = pd.DataFrame({"subject": np.arange(len(values)), "parameter_set": np.asarray(sets)})
+
+    def error(slopes: Floats) -> float:
+        parts = components(table.assign(value=values @ slopes))
+        return float(np.hypot(parts.parameter_sd or 0.0, parts.monte_carlo_se))
+
+    return _excess(values.mean(axis=0), error, len(values), square, level)
 
 
 def _four_arms(table: pd.DataFrame, value: str, square: Square) -> Floats:
@@ -97,7 +118,12 @@ def _four_arms(table: pd.DataFrame, value: str, square: Square) -> Floats:
     return values
 
 
-def _excess(means: Floats, covariance: Floats, n: int, square: Square, level: float) -> Excess:
+def _error_by(covariance: Floats) -> Callable[[Floats], float]:
+    """Return what gives the standard error of a weighted sum of means with a covariance."""
+    return lambda slopes: float(np.sqrt(slopes @ covariance @ slopes))
+
+
+def _excess(means: Floats, error: Callable[[Floats], float], n: int, square: Square, level: float) -> Excess:
     neither, first, second, both = means
     if neither >= 1:
         raise TableError("everybody succeeds under neither treatment: nothing is left to act on")
@@ -107,7 +133,7 @@ def _excess(means: Floats, covariance: Floats, n: int, square: Square, level: fl
     single = np.array([0.0, -1.0, 0.0, 1.0]) if first >= second else np.array([0.0, 0.0, -1.0, 1.0])
 
     def estimate(value: float, gradient: Floats) -> Estimate:
-        return Estimate.from_normal(value, float(np.sqrt(gradient @ covariance @ gradient)), n, level)
+        return Estimate.from_normal(value, error(gradient), n, level)
 
     return Excess(
         dict(zip(square.names(), map(float, means), strict=True)),

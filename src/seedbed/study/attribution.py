@@ -371,9 +371,7 @@ class _Case:
         """Yield what both treatments together do beyond acting independently."""
         names = analysis.Square(*(self.derived.arm_of[corner] for corner in CORNERS))
         subjects, values = outcomes.cube(self.table, names.names(), self.outcome)
-        parts = decision.spread(values, self.member.loc[subjects].to_numpy())
-        covariance = parts.between + parts.sampling / len(values)
-        found = analysis.excess_of_means(values.mean(axis=0), covariance, square=names, n=len(values))
+        found = analysis.excess_of_patients(values, self.member.loc[subjects].to_numpy(), square=names)
         for scale in ("over_independent_action", "over_sum", "over_better_single"):
             item = getattr(found, scale)
             yield {

@@ -93,6 +93,22 @@ def test_paired_mean_difference_by_hand():
         paired.mean_difference(table, value="value", arms=("a", "c"))
 
 
+def test_excess_of_patients_knows_what_is_not_known_of_the_parameters():
+    luck, square = np.random.default_rng(4), Square("neither", "asct", "cart", "both")
+    sets = np.arange(4000) % 40
+    rates = np.array([0.1, 0.4, 0.5, 0.7]) + np.outer(0.1 * luck.normal(size=40), [0, 0, 0, 1])
+    values = (luck.uniform(size=(4000, 1)) < rates[sets]).astype(float)
+    alone = interaction.excess_of_patients(values, np.zeros(4000), square=square)
+    table = pd.DataFrame(values, columns=list(square.names())).rename_axis("subject").reset_index()
+    plain = interaction.excess_over_independent_action(
+        table.melt("subject", var_name="arm", value_name="response"), value="response", square=square
+    )
+    assert alone.over_independent_action.lower == pytest.approx(plain.over_independent_action.lower, abs=1e-9)
+    known = interaction.excess_of_patients(values, sets, square=square).over_independent_action
+    assert known.value == pytest.approx(plain.over_independent_action.value)
+    assert (known.upper - known.lower) / (2 * 1.96) == pytest.approx(0.1, rel=0.3)
+
+
 def test_excess_over_independent_action():
     generator = np.random.default_rng(1)
     n = 60_000
