@@ -323,13 +323,17 @@ def estimate_mean(values: np.ndarray, sets: np.ndarray, kind: Kind = "number") -
     -------
     dict
         ``estimate``, ``lower``, ``upper`` (95 %, of parameters and Monte Carlo together), ``between_patient_sd``,
-        ``parameter_sd`` (NaN with one set), ``monte_carlo_se`` and ``n``.
+        ``parameter_sd`` (NaN with one set), ``monte_carlo_se`` (of shares at least what their interval stands for, so
+        that what happened to nobody is not taken for certain) and ``n``.
     """
     table = pd.DataFrame({"subject": np.arange(len(values)), "parameter_set": sets, "value": values})
     parts = components(table)
     known = 0.0 if parts.parameter_sd is None else normal_quantile(0.95) * parts.parameter_sd
     below, above = _monte_carlo_reach(np.asarray(values, dtype=float), parts, kind)
     lower, upper = parts.estimate - float(np.hypot(known, below)), parts.estimate + float(np.hypot(known, above))
+    chance = parts.monte_carlo_se
+    if kind != "number":
+        chance = max(chance, (below + above) / (2.0 * normal_quantile(0.95)))
     if kind == "share":
         lower, upper = max(lower, 0.0), min(upper, 1.0)
     return {
@@ -338,7 +342,7 @@ def estimate_mean(values: np.ndarray, sets: np.ndarray, kind: Kind = "number") -
         "upper": upper,
         "between_patient_sd": parts.between_patient_sd,
         "parameter_sd": np.nan if parts.parameter_sd is None else parts.parameter_sd,
-        "monte_carlo_se": parts.monte_carlo_se,
+        "monte_carlo_se": chance,
         "n": parts.n,
     }
 

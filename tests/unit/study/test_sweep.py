@@ -114,6 +114,15 @@ def test_one_patient_more_does_not_make_an_option_the_best():
     np.testing.assert_allclose(chances[[0, 1, 3]], chances[4])  # nobody tells the others apart
 
 
+def test_what_no_patient_shows_is_not_known_for_certain_nor_informed():
+    nobody, sets = np.zeros(60), np.arange(60) % 5
+    found = {world: worlds.estimate_mean(nobody, sets, "difference of shares") for world in ("posterior", "prior")}
+    found["prior"] = worlds.estimate_mean(np.eye(1, 60)[0], sets, "difference of shares")
+    assert found["posterior"]["monte_carlo_se"] > 0.02
+    table = pd.DataFrame([{"world": world, "outcome": "x", **row} for world, row in found.items()])
+    assert not decision.with_verdict(table, ["outcome"], 5)["informed"].any()
+
+
 def test_many_answers_do_not_make_one_of_them_informed_by_chance():
     generator, n_sets, n_answers = np.random.default_rng(11), 25, 31
     keys = [{"outcome": "x", "option": str(k)} for k in range(n_answers)]
