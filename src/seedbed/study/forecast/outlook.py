@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from seedbed import streams
+from seedbed.analysis.results import normal_quantile
 from seedbed.analysis.weighted import weighted_components
 from seedbed.study.forecast.adjustment import Adjustment
 from seedbed.study.forecast.plan import Plan
@@ -149,8 +150,7 @@ def chances(population: VirtualPopulation, weights: Floats, effective_size: floa
         [
             {
                 "outcome": name,
-                **interval_of(float(weights @ values), effective_size),
-                **three_spreads(values, weights, population.sets),
+                **share_row(float(weights @ values), effective_size, three_spreads(values, weights, population.sets)),
             }
             for name, values in flags.items()
         ]
@@ -160,6 +160,16 @@ def chances(population: VirtualPopulation, weights: Floats, effective_size: floa
 def endpoint_grade(population: VirtualPopulation, column: str, least: int) -> Floats:
     """Return whether each virtual patient reached a grade; no grade is no sign."""
     return (population.endpoints[column].fillna(0.0).to_numpy(dtype=float) >= least).astype(float)
+
+
+def share_row(share: float, effective_size: float, spreads: Mapping[str, float]) -> dict[str, float]:
+    """Return a share with its interval and `SOURCES`; chance is at least what the interval stands for.
+
+    What happened to none of few virtual patients is not certain, though their standard error is 0.
+    """
+    found = interval_of(share, effective_size)
+    least = (found["upper"] - found["lower"]) / (2.0 * normal_quantile(0.95))
+    return {**found, **spreads, "monte_carlo_se": float(np.fmax(spreads["monte_carlo_se"], least))}
 
 
 def interval_of(share: float, effective_size: float, level: float = 0.95) -> dict[str, float]:
@@ -190,7 +200,7 @@ def progression_free(population: VirtualPopulation, weights: Floats, effective_s
     for day, probability in zip(grid, curve, strict=True):
         free = np.where(time > day, 1.0, np.where(event, 0.0, np.nan))
         spreads = three_spreads(free, weights, population.sets)
-        rows.append({"day": day, **interval_of(probability, effective_size), **spreads})
+        rows.append({"day": day, **share_row(probability, effective_size, spreads)})
     return pd.DataFrame(rows)
 
 
