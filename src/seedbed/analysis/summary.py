@@ -32,8 +32,8 @@ Row = dict[str, Any]
 Labeled = Iterator[tuple[Row, Estimate, pd.Series]]
 """Labels of a row, its estimate, and one number a subject whose mean moves as the estimate does."""
 LEAST_AT_RISK = 0.05
-CENTRAL = 0.8
-"""Share of the values that tell how a median moves; the mean of values clipped to it moves by this share of a shift."""
+CENTRAL = (0.25, 0.5, 0.9)
+"""Share of the values, around the median, that tells how densely they lie there: the first that is not a single value."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -345,9 +345,20 @@ def _quantity(definition: Quantity, group: pd.DataFrame, level: float) -> Labele
         return
     quantiles = dict(zip(QUANTILES, np.quantile(known, list(QUANTILES.values())).tolist(), strict=True))
     middle = median(known.to_numpy(), level=level)
-    tail = (1.0 - CENTRAL) / 2.0
-    values = known.clip(*np.quantile(known, [tail, 1.0 - tail])) / CENTRAL
-    yield _labels(definition.endpoint, definition.unit, None, quantiles), middle, values
+    yield _labels(definition.endpoint, definition.unit, None, quantiles), middle, _pull_on_median(known)
+
+
+def _pull_on_median(known: pd.Series) -> pd.Series:
+    """Return one number a subject whose mean moves as the median does: its side, over the density at the median.
+
+    Unlike the values themselves, a tail cannot make it large. Source: the influence function, Hampel 1974
+    (doi 10.1080/01621459.1974.10482962); the density is that of the central quarter of the values.
+    """
+    for share in CENTRAL:
+        lower, upper = np.quantile(known, [(1.0 - share) / 2.0, (1.0 + share) / 2.0])
+        if upper > lower:
+            break
+    return np.sign(known - known.median()) / 2.0 * (upper - lower) / share
 
 
 def median(values: np.ndarray, *, level: float = LEVEL) -> Estimate:
