@@ -33,7 +33,7 @@ Labeled = Iterator[tuple[Row, Estimate, pd.Series]]
 """Labels of a row, its estimate, and one number a subject whose mean moves as the estimate does."""
 LEAST_AT_RISK = 0.05
 CENTRAL = (0.25, 0.5, 0.9)
-"""Share of the values, around the median, that tells how densely they lie there: the first that is not a single value."""
+"""Share of the values around the median that tells how densely they lie there: the first that is not one value."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
