@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -223,6 +224,7 @@ def claims(
 ) -> None:
     """Set each claim of the 2025 review beside its primary sources and the model's prediction."""
     from seedbed.evidence import claims as pages
+    from seedbed.report import catalogue
     from seedbed.study import claims as asked
 
     answers = pages.stored()
@@ -233,7 +235,7 @@ def claims(
     if keep is not None:
         pages.keep(answers, keep)
         _say(f"written: {keep}")
-    page = pages.page(answers)
+    page = pages.page(answers, partial(catalogue.load("en").name, "endpoint"))
     if out is None:
         _say(page)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,12 @@ VERDICTS = {
     "untestable": "cannot be tested from what was read",
 }
 PREDICTIONS = "evidence/predictions.yaml"
+Namer = Callable[[str], str]
+"""Gives the word of an endpoint of the model's summary."""
+
+
+def _plain(endpoint: str) -> str:
+    return endpoint.replace("_", " ")
 
 
 class Prediction(Content):
@@ -42,12 +48,11 @@ class Prediction(Content):
         time = "" if self.time_days is None else f"@{self.time_days:g}"
         return f"{self.protocol}.{self.arm}{'-' + self.versus if self.versus else ''}.{self.endpoint}{time}"
 
-    @property
-    def question(self) -> str:
+    def question(self, name: Namer) -> str:
         """Return the question in words."""
         time = "" if self.time_days is None else f" at day {self.time_days:g}"
         sides = f"{self.arm} less {self.versus}" if self.versus else self.arm
-        return f"{self.endpoint.replace('_', ' ')}{time}, {sides} ({self.protocol})"
+        return f"{name(self.endpoint)}{time}, {sides} ({self.protocol})"
 
 
 class Claim(Content):
@@ -184,12 +189,13 @@ def keep(answers: Mapping[str, Answer], path: Path | str) -> None:
     Path(path).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def page(predictions: Mapping[str, Answer] | None = None) -> str:
+def page(predictions: Mapping[str, Answer] | None = None, name: Namer = _plain) -> str:
     """Return the page of claims as Markdown.
 
     Parameters
     ----------
     predictions : answers by key; those of the library by default
+    name : gives the word of an endpoint; its id in plain words by default
     """
     answers = stored() if predictions is None else predictions
     content = claims()
@@ -197,7 +203,7 @@ def page(predictions: Mapping[str, Answer] | None = None) -> str:
     often = {verdict: "once" if count == 1 else f"{count} times" for verdict, count in counts.items() if count}
     tally = "; ".join(f"{times} {VERDICTS[verdict]}" for verdict, times in often.items())
     parts = [_HEAD.format(review=study(content.review).title, tally=tally, n=len(content.claims))]
-    parts += [_section(number, claim, answers) for number, claim in enumerate(content.claims, start=1)]
+    parts += [_section(number, claim, answers, name) for number, claim in enumerate(content.claims, start=1)]
     return "\n".join(parts)
 
 
@@ -214,18 +220,18 @@ Of {n} claims: {tally}.
 """
 
 
-def _section(number: int, claim: Claim, answers: Mapping[str, Answer]) -> str:
+def _section(number: int, claim: Claim, answers: Mapping[str, Answer], name: Namer) -> str:
     lines = [f"## {number}. {claim.claim}", "", f"**{VERDICTS[claim.verdict].capitalize()}.** {claim.finding}", ""]
-    lines += [f"- {_index()[name]}" for name in claim.evidence] or ["- no row of the evidence base bears on it"]
+    lines += [f"- {_index()[row]}" for row in claim.evidence] or ["- no row of the evidence base bears on it"]
     lines += ["", "| the model is asked | prediction | made with |", "|---|---|---|"]
-    lines += [_line(question, answers.get(question.key)) for question in claim.predictions]
+    lines += [_line(question.question(name), question, answers.get(question.key)) for question in claim.predictions]
     return "\n".join([*lines, ""])
 
 
-def _line(question: Prediction, answer: Answer | None) -> str:
+def _line(words: str, question: Prediction, answer: Answer | None) -> str:
     if answer is None:
-        return f"| {question.question} | not run yet | |"
+        return f"| {words} | not run yet | |"
     tell = _points if question.versus and answer.unit == "1" else _number
     ends = [tell(answer.lower, answer.unit), tell(answer.upper, answer.unit)]
     interval = f" [{ends[0]} to {ends[1]}]" if all(ends) else ""
-    return f"| {question.question} | {tell(answer.estimate, answer.unit)}{interval} | {answer.made_with} |"
+    return f"| {words} | {tell(answer.estimate, answer.unit)}{interval} | {answer.made_with} |"
