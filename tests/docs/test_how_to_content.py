@@ -1,11 +1,14 @@
 """The protocols and the population of the how-to pages and the tutorial work as they stand there."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from seedbed import population, protocol
+from seedbed import library, population, protocol
+from seedbed.model import ALL_CHECKS, read_model, run_checks
+from seedbed.protocol import catalogue
 from seedbed.trial import enrollment
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,3 +45,27 @@ def test_the_protocol_of_the_tutorial_enrolls(tmp_path):
     trial, who = enrollment.read(file)
     enrolled = enrollment.enroll(protocol.square(trial), who, 20, seed=1)
     assert list(enrolled.arm_tables) == ["day_2", "day_7", "asct", "cart", "neither"]
+
+
+def test_the_mechanism_and_the_drug_of_the_page_fit_the_model(tmp_path, monkeypatch):
+    text = (DOCS / "how_to/change_the_model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:yaml)?\n(.*?)```", text, re.DOTALL)
+    equations, declarations, drugs = blocks
+    own = tmp_path / "models" / "asct_cart"
+    shutil.copytree(library.path("models/asct_cart"), own)
+    (own / "mechanisms" / "fratricide.ant").write_text(equations, encoding="utf-8")
+    (own / "mechanisms" / "fratricide.yaml").write_text(declarations, encoding="utf-8")
+    listed = (own / "model.yaml").read_text(encoding="utf-8").replace("  - cart\n", "  - cart\n  - fratricide\n", 1)
+    (own / "model.yaml").write_text(listed, encoding="utf-8")
+    (tmp_path / "drugs").mkdir()
+    (tmp_path / "drugs" / "mine.yaml").write_text(drugs, encoding="utf-8")
+    monkeypatch.setenv(library.VARIABLE, str(tmp_path))
+    model = read_model("asct_cart")
+    assert "k_fratricide" in model.parameters
+    assert run_checks(model, ALL_CHECKS) == []
+    catalogue.drugs.cache_clear()
+    try:
+        given = {entry.intervention for entry in catalogue.drugs()["treosulfan"].inputs}
+        assert given <= set(model.interventions)
+    finally:
+        catalogue.drugs.cache_clear()

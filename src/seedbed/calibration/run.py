@@ -97,8 +97,6 @@ def _scale(prior: Prior) -> str:
 def identity(checked: Checked) -> dict[str, object]:
     """Return what decides the numbers of a calibration: content by its hashes, seed, version, tolerance."""
     plan = checked.plan
-    model = library.find("models", plan.model).parent
-    files = {file.relative_to(model).as_posix(): file.read_text(encoding="utf-8") for file in _contents(model)}
     clinic = {
         f"{kind}/{file.name}": file.read_text(encoding="utf-8")
         for kind in (
@@ -112,12 +110,13 @@ def identity(checked: Checked) -> dict[str, object]:
             "regimens",
             "drugs",
         )
-        for file in _contents(library.path(kind))
+        for root in reversed(library.roots())
+        for file in _contents(root / kind)
     }
     return {
         "plan": content_hash(plan.model_dump(mode="json")),
         "evidence": content_hash({name: rows.to_json(orient="records") for name, rows in checked.rows.items()}),
-        "model": content_hash(files),
+        "model": content_hash(library.texts(library.find("models", plan.model).parent)),
         "clinic": content_hash(clinic),
         "seed": plan.seed,
         "seedbed_version": __version__,

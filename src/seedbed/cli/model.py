@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from seedbed.errors import RunError
+from seedbed.errors import ModelError, RunError
 
 if TYPE_CHECKING:
     from seedbed.model import Mechanism, Model, Parameter
@@ -49,8 +49,11 @@ def show(
     model: ModelName,
     diagram: Annotated[Path | None, typer.Option(help="Draw the wiring into this SVG file.")] = None,
 ) -> None:
-    """Print mechanisms, states and parameters with their sources, and how many are literature, derived, assumed."""
-    from seedbed.model import read_model
+    """Print mechanisms, states and parameters with their sources, and how many are literature, derived, assumed.
+
+    At the end libSBML checks the units of every equation.
+    """
+    from seedbed.model import UnitsAgree, read_model, run_checks
     from seedbed.model.diagram import draw
 
     content = read_model(model)
@@ -61,6 +64,10 @@ def show(
     if diagram is not None:
         _write(diagram, draw(content))
         console.print(f"Wiring drawn into {escape(str(diagram))}", soft_wrap=True)
+    problems = run_checks(content, (UnitsAgree,))
+    if problems:
+        raise ModelError(problems)
+    console.print("\nUnits agree, says libSBML.", soft_wrap=True)
 
 
 def export(

@@ -24,9 +24,38 @@ _Result = TypeVar("_Result")
 
 
 def roots() -> tuple[Path, ...]:
-    """Return the folders that are searched: those of `first`, the user's own, the library of the package."""
-    own = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    return (*_FIRST.get(), *own, Path(str(resources.files(__name__))))
+    """Return the folders that are searched: those of `first`, the user's own, the library of the package.
+
+    Raises
+    ------
+    ContentError
+        One of the user's own is no library: it would be passed over, and the package's content used in its place.
+    """
+    return (*_FIRST.get(), *_own(os.environ.get(VARIABLE, "")), _shipped())
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files(__name__)))
+
+
+@cache
+def _own(folders: str) -> tuple[Path, ...]:
+    own = tuple(Path(folder) for folder in folders.split(os.pathsep) if folder)
+    problems = [problem for folder in own for problem in _problems(folder)]
+    if problems:
+        raise ContentError(problems)
+    return own
+
+
+def _problems(folder: Path) -> list[Problem]:
+    if not folder.is_dir():
+        return [Problem(f'{VARIABLE} names "{folder}", which is no folder', cure="correct the path, or make it")]
+    held = {item.name for item in folder.iterdir()}
+    kinds = sorted(item.name for item in _shipped().iterdir() if item.is_dir() and item.name[0] not in "._")
+    if not held or held & set(kinds):
+        return []
+    what = f'{VARIABLE} names "{folder}", which holds no folder that a library has'
+    return [Problem(what, expected=f"one of {', '.join(kinds)}", cure="name the folder above them")]
 
 
 @contextmanager
@@ -62,6 +91,12 @@ def path(relative: str) -> Path:
         if (root / relative).exists():
             return root / relative
     raise ContentError(Problem(f'the library holds no "{relative}"', str(roots()[-1])))
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """Return the text of the content files in a folder and below it, by their path in it."""
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix in {".yaml", ".ant", ".csv"})
+    return {file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
 def names(kind: str) -> list[str]:

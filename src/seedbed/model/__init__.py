@@ -1,6 +1,6 @@
 """Read and check models: content in, Antimony, SBML and tables of states and parameters out."""
 
-from seedbed.model.checks import ALL_CHECKS, STRUCTURE_CHECKS, Check, run_checks
+from seedbed.model.checks import ALL_CHECKS, STRUCTURE_CHECKS, Check, UnitsAgree, run_checks
 from seedbed.model.reading import model_names, read_model, read_unchecked
 from seedbed.model.sbml import consistency_messages, to_antimony, to_sbml
 from seedbed.model.structure import Mechanism, Model, Parameter, Quantity, State
@@ -14,6 +14,7 @@ __all__ = [
     "Parameter",
     "Quantity",
     "State",
+    "UnitsAgree",
     "consistency_messages",
     "model_names",
     "read_model",

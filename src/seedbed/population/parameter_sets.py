@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from seedbed import library, streams
-from seedbed.documents import Content, load
+from seedbed.documents import Content, content_hash, load
 from seedbed.errors import ContentError, Problem, nearest
 from seedbed.population.distributions import BetweenPatients, LogitNormalAround, LogNormalAround
 
@@ -173,6 +173,15 @@ def default_ensemble(model: str) -> str | None:
         if data.get("default") and data.get("model") == model:
             return name
     return None
+
+
+def is_fitted_to(ensemble: Mapping[str, Any], files: Mapping[str, str]) -> bool:
+    """Tell whether an ensemble was fitted to a model with exactly these files (by their path in its folder).
+
+    An ensemble that does not say what it was fitted to is taken at its word.
+    """
+    fitted = ensemble.get("hashes", {}).get("model")
+    return fitted is None or fitted == content_hash(dict(files))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from seedbed import library
 from seedbed.documents import Content, read
+from seedbed.errors import ContentError, Problem, unknown
 from seedbed.model import read_model
 from seedbed.protocol.conditions import Condition
 from seedbed.protocol.quantities import UNITS
@@ -282,7 +283,12 @@ def inputs(model: str) -> ModelInputs:
     ContentError
         No such model, or a file of it is wrong.
     """
-    library.find("models", model)
+    if model not in library.names("models"):  # a path would not tell what stands beside the model
+        raise ContentError(unknown("model", model, library.names("models")))
+    if model not in library.names("inputs"):
+        what = f'no inputs/{model}.yaml says how products, drugs and patients enter the model "{model}"'
+        cure = "to change a model, keep its id in a library of your own: docs/how_to/change_the_model.md"
+        raise ContentError(Problem(what, cure=cure))
     content = read(library.find("inputs", model), ModelInputs)
     described = read_model(model)
     doses = [dose for item in described.interventions.values() for dose in item.doses]

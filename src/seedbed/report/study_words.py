@@ -48,7 +48,10 @@ def width(t: Catalogue, outcome: Outcome, value: float) -> str:
 
 def ensemble_fact(t: Catalogue, facts: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Return the calibrated ensemble of a study as a fact of its head, or nothing."""
-    return ((t("study.ensemble"), str(facts["ensemble"])),) if facts["ensemble"] else ()
+    if not facts["ensemble"]:
+        return ()
+    name, fits = str(facts["ensemble"]), facts.get("ensemble_fits_model", True)
+    return ((t("study.ensemble"), name if fits else t("study.ensemble_of_other_model", name=name)),)
 
 
 def informed_sentence(t: Catalogue, best: str, moved: Mapping[str, bool]) -> str:

@@ -77,10 +77,15 @@ class Verification:
         self.program = engine.compile_model(network)
         self.balances = (*balances, *implied_balances(network, self.program.states))
         self.reference = self.run(TIGHT)
-        largest = np.abs(np.nan_to_num(self.reference.states)).max(axis=0)
+        largest = np.maximum(_largest(self.reference.states), _largest(self.run(DEFAULT, self._after_doses()).states))
         self.floors = np.where(largest > 0, largest * FLOOR_SHARE, 1.0)
 
-    def run(self, tolerance: float) -> Run:
+    def _after_doses(self) -> Array:
+        """Return the start and the times right after each dose: a drug may be gone before the next time looked at."""
+        given = np.array([when for when, _, _ in self.doses]) + 1e-6 * self.times[-1]
+        return np.unique([0.0, *given[given < self.times[-1]]])
+
+    def run(self, tolerance: float, times: Array | None = None) -> Run:
         """Integrate at a tolerance, absolute tolerance scaled like the relative one."""
         batch = self.program.start(
             relative_tolerance=tolerance,
@@ -89,7 +94,7 @@ class Verification:
             max_step=self.max_step,
             doses=self._given(),
         )
-        states = batch.advance(times=self.times)[0]
+        states = batch.advance(times=self.times if times is None else times)[0]
         row = batch.status.iloc[0]
         return Run(states, "" if row["code"] == 0 else f"at {row['time']:g}: {row['reason']}", int(row["steps"]))
 
@@ -223,6 +228,10 @@ class Verification:
         return Finding(
             f"non-negativity of {len(positive)} states", value, f">= {limit:g}", bool(lowest[worst] >= limit)
         )
+
+
+def _largest(states: Array) -> Array:
+    return np.asarray(np.abs(np.nan_to_num(states)).max(axis=0))
 
 
 def _order(errors: Array, steps: Array) -> Finding:

@@ -29,7 +29,7 @@ from seedbed.calibration.store import write_whole
 from seedbed.documents import Content, content_hash, load, parse
 from seedbed.errors import ContentError, Problem, unknown
 from seedbed.population import Population
-from seedbed.population.parameter_sets import default_ensemble, read_sets
+from seedbed.population.parameter_sets import default_ensemble, is_fitted_to, read_sets
 from seedbed.protocol import ParameterChange, Protocol
 from seedbed.protocol.checks import parameter_problems
 from seedbed.sources import Words
@@ -128,9 +128,12 @@ def replace_progress(setup: Setup, world: World, n_arms: int, tell: Callable[[st
 def facts_of(used: Sequence[World], model: str, subjects: int, asked: int) -> dict[str, Any]:
     """Return what a study says of its parameter sets: how many, and the calibrated ensemble where it used one."""
     calibrated = any(world.knowledge == "posterior" for world in used)
+    ensemble = default_ensemble(model) if calibrated else None
+    found = load(library.find("ensembles", ensemble)).data if ensemble else {}
     return {
         "parameter_sets": sets_for(subjects, asked),
-        "ensemble": default_ensemble(model) if calibrated else None,
+        "ensemble": ensemble,
+        "ensemble_fits_model": is_fitted_to(found, library.texts(library.find("models", model).parent)),
         "seedbed_version": __version__,
     }
 

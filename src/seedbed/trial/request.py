@@ -104,14 +104,9 @@ def _ensemble_files(ensemble: Path | None) -> dict[str, str]:
 
 def _embedded_files(model: str) -> dict[str, str]:
     """Return the text of the content files a run reads, by their path in the library."""
-    folders = {f"models/{model}": library.find("models", model).parent}
-    folders |= {kind: library.path(kind) for kind in EMBEDDED}
-    return {
-        f"{name}/{file.relative_to(folder).as_posix()}": file.read_text(encoding="utf-8")
-        for name, folder in folders.items()
-        for file in sorted(folder.rglob("*"))
-        if file.suffix in {".yaml", ".ant", ".csv"}
-    }
+    folders = [(f"models/{model}", library.find("models", model).parent)]
+    folders += [(kind, root / kind) for root in reversed(library.roots()) for kind in EMBEDDED]
+    return {f"{name}/{file}": text for name, folder in folders for file, text in library.texts(folder).items()}
 
 
 @contextmanager

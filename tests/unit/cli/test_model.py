@@ -1,11 +1,13 @@
 """The command `seedbed model`."""
 
+import shutil
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from seedbed.cli import model as command
-from seedbed.errors import ContentError, RunError
+from seedbed.errors import ContentError, ModelError, RunError
 from seedbed.model import consistency_messages, read_model
 
 
@@ -44,6 +46,16 @@ def test_show_draws(run, tmp_path):
     path = tmp_path / "wiring.svg"
     assert "Wiring drawn into" in run("show", "kimmel2021", "--diagram", str(path))
     assert path.read_text().startswith("<svg")
+
+
+def test_show_ends_with_the_units(run, tmp_path):
+    assert run("show", "stein2019").rstrip().endswith("Units agree, says libSBML.")
+    copy = tmp_path / "stein2019"
+    shutil.copytree(read_model("stein2019").path.parent, copy)
+    file = next(file for file in (copy / "mechanisms").glob("*.yaml") if "unit: 1/day" in file.read_text())
+    file.write_text(file.read_text().replace("unit: 1/day", "unit: day", 1))
+    with pytest.raises(ModelError, match="UnitsAgree"):
+        run("show", str(copy / "model.yaml"))
 
 
 def test_export_to_standard_output_and_file(run, tmp_path):

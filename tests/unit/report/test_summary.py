@@ -1,13 +1,16 @@
 """Reading a run folder, and the small tables made from it."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from seedbed.documents import content_hash
 from seedbed.errors import RunError
-from seedbed.report import summary
+from seedbed.report import catalogue, run_report, summary
+from seedbed.report.setting import Setting
 
 
 def test_reads_what_the_folder_holds(run):
@@ -110,3 +113,24 @@ def test_estimate_finds_the_nearest_landmark(run):
     assert summary.estimate(run, "cart", "pfs", 725.0)["time_days"] == 730
     assert summary.estimate(run, "cart", "pfs", 500.0) is None
     assert summary.estimate(run, "cart", "no_such_endpoint") is None
+
+
+@pytest.mark.parametrize(("rate_law", "fits"), [("A => ; k*A", True), ("A => ; k*A*A", False)])
+def test_an_ensemble_fits_only_the_model_it_was_fitted_to(square_run, rate_law, fits):
+    fitted = content_hash({"mechanisms/loss.ant": "A => ; k*A"})
+    request = square_run.manifest.request.model_copy(
+        update={
+            "files": {
+                "models/asct_cart/mechanisms/loss.ant": rate_law,
+                "ensembles/monotherapy_2026.yaml": f"hashes: {{model: {fitted}}}",
+            }
+        }
+    )
+    changed = replace(square_run, manifest=square_run.manifest.model_copy(update={"request": request}))
+    assert changed.fits_model is fits
+    notices = {
+        language: [notice.title for notice in run_report.head(Setting.of(changed, catalogue.load(language))).notices]
+        for language in catalogue.LANGUAGES
+    }
+    assert ("Not calibrated to this model" in notices["en"][0]) is not fits
+    assert ("未针对本模型校准" in notices["zh"][0]) is not fits

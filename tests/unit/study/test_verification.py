@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from seedbed import engine
+from seedbed.cli.simulate import model_source
+from seedbed.cli.verify import doses_until
 from seedbed.study.verification import Verification, implied_balances
 
 CHAIN = "model chain; A -> B; k*A; B -> A; r*B; A = 1; B = 0; k = 1; r = 0.3; end"
@@ -68,3 +70,17 @@ def test_doses_are_given_to_both_solvers_and_break_no_balance():
     assert findings["conserved"].passed is True
     failed = Verification(engine.read_model(CHAIN), 5.0, balances=("A + 2*B",), doses=doses).balance_findings()
     assert [finding.passed for finding in failed] == [False, True]
+
+
+def test_a_drug_gone_before_the_next_time_looked_at_is_measured_by_its_peak():
+    fast = engine.read_model("model m; D' = -100*D; A' = -0.1*A; D = 0; A = 1; end")
+    verification = Verification(fast, until=10.0, points=6, doses=[(1.0, "D", 5.0)])
+    assert verification.floors[verification.program.states.index("D")] == pytest.approx(5e-6, rel=0.01)
+    assert all(finding.passed is not False for finding in verification.findings())
+
+
+@pytest.mark.parametrize("until", [30.0, 100.0])
+def test_the_model_of_the_trials_passes_with_the_doses_of_its_benchmark(until):
+    network = engine.read_model(model_source("asct_cart"))
+    findings = Verification(network, until, doses=doses_until("asct_cart", until)).findings()
+    assert [f"{f.check}: {f.value}" for f in findings if f.passed is False] == []

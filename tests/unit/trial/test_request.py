@@ -67,3 +67,16 @@ def test_an_unwritable_cache_is_told(request_of_today, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(RunError, match="cannot be written"), embedded_content(other_table(request_of_today, "Beta")):
         pass
+
+
+def test_own_content_is_embedded_beside_that_of_the_package(tmp_path, monkeypatch):
+    own = tmp_path / "mine" / "care"
+    own.mkdir(parents=True)
+    shipped = library.path("care/tocilizumab_crs2.yaml").read_text(encoding="utf-8")
+    (own / "mine.yaml").write_text(shipped.replace("tocilizumab_crs2", "mine"), encoding="utf-8")
+    (own / "tocilizumab_crs3.yaml").write_text("changed", encoding="utf-8")
+    monkeypatch.setenv(library.VARIABLE, str(own.parent))
+    files = make_request("wei_2022_tp53", Options(subjects=10)).files
+    assert "id: mine" in files["care/mine.yaml"]
+    assert files["care/tocilizumab_crs3.yaml"] == "changed"
+    assert files["care/tocilizumab_crs2.yaml"] == shipped
