@@ -79,12 +79,16 @@ def value(t: Catalogue, quantity: str, item: pd.Series, *, difference: bool = Fa
 def answer(found: FirstLine, t: Catalogue) -> Section:
     """Return the differences between the strategies in every world."""
     first, years = found.study.worlds[0].id, found.study.plan.horizon_days / 365.25
+    difference = row(found, first, "alive", "difference")
+    told = "apart" if difference["lower"] > 0 or difference["upper"] < 0 else "not_apart"
     said = t(
         "first_line.said",
         years=t.plain(years, 2),
         early=t.percent(row(found, first, "alive", "early")["estimate"]),
         late=t.percent(row(found, first, "alive", "late")["estimate"]),
         reached=t.percent(row(found, first, "reached", "late")["estimate"]),
+        difference=value(t, "alive", difference, difference=True),
+        told=t(f"first_line.{told}"),
     )
     header = (
         t("first_line.quantity"),
