@@ -20,7 +20,7 @@ def test_an_own_folder_is_searched_first(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path, monkeypatch):
     use(monkeypatch, tmp_path / "absent")
-    with pytest.raises(ContentError, match="absent\", which is no folder"):
+    with pytest.raises(ContentError, match='absent", which is no folder'):
         library.names("care")
 
 

@@ -280,13 +280,20 @@ def _time(definition: Time, group: pd.DataFrame, level: float) -> Labeled:
     curve = kaplan_meier(present[definition.time], present[definition.event], level=level) if len(present) else None
     time, event = present[definition.time].astype(float), present[definition.event].astype(bool)
     for day in definition.landmarks_days:
-        found = curve.at(day) if curve else _no_estimate()
-        yield _labels(definition.endpoint, "1", day), found, _by_day(time, event, event, day)
+        if curve is None or day > _followed(group):
+            yield _labels(definition.endpoint, "1", day), _no_estimate(len(present)), pd.Series(dtype=float)
+        else:
+            yield _labels(definition.endpoint, "1", day), curve.at(day), _by_day(time, event, event, day)
     known = _where_enough_at_risk(curve) if curve else None
     quantiles = _time_quantiles(known) if known else None
     middle = known.quantile(0.5) if known else _no_estimate()
     labels = _labels(f"{definition.endpoint}_median", "day", None, quantiles)
     yield labels, middle, _stretched(_by_day(time, event, event, middle.value), middle)
+
+
+def _followed(group: pd.DataFrame) -> float:
+    """Return the last day that is known of: a curve that ends at zero before it says nothing of later days."""
+    return float(group["data_cut_days"].max()) if "data_cut_days" in group else np.inf
 
 
 def _by_day(time: pd.Series, event: pd.Series, counted: pd.Series, day: float) -> pd.Series:
@@ -334,6 +341,9 @@ def _incidence(definition: Incidence, group: pd.DataFrame, level: float) -> Labe
     curve = cumulative_incidence(present[definition.time], cause, cause_of_interest=wanted, level=level)
     time = present[definition.time].astype(float)
     for day in definition.landmarks_days:
+        if day > _followed(group):
+            yield _labels(definition.endpoint, "1", day), _no_estimate(len(present)), pd.Series(dtype=float)
+            continue
         values = _by_day(time, event, pd.Series(cause == wanted, index=present.index), day)
         yield _labels(definition.endpoint, "1", day), curve.at(day), values
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command()(design)
+    app.command()(observe)
 
 
 def design(
@@ -59,6 +60,23 @@ def design(
     page = design_report.write(result, folder, language)
     console.print(design_report.terminal(result, language))
     console.print(f"{page}  ({time.monotonic() - began:.1f} s)", soft_wrap=True)
+
+
+def observe(
+    plan: options.Plan,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `seedbed run` wrote.")],
+    out: Annotated[Path, typer.Option(help="File to write, .csv or .parquet: a row per analysis, arm and subject.")],
+    language: options.Language = "en",
+) -> None:
+    """Derive the endpoint of finished runs again by a plan's estimand, visits and follow-up, without simulating."""
+    from seedbed.report import design_report
+    from seedbed.study import design as study
+
+    rows = study.observed(plan, runs)
+    options.write_table(rows, out)
+    console = Console()
+    console.print(design_report.observed(rows, study.read_plan(plan), language))
+    console.print(str(out), soft_wrap=True)
 
 
 def _pool(plan: Plan, folder: Path, workers: int, bar: Progress) -> PoolData:

@@ -87,7 +87,7 @@ def table(
 ) -> None:
     """Print every published value, or write it as CSV or Parquet; without filters it covers every study."""
     from seedbed import evidence
-    from seedbed.errors import ContentError, Problem
+    from seedbed.cli.options import write_table
 
     rows = evidence.rows(
         disease=disease, therapy=therapy, endpoint=endpoint, use=use, preferred=True if preferred else None
@@ -96,10 +96,7 @@ def table(
         _print(_values(rows, with_study=True))
         _summary(rows)
         return
-    writers = {".csv": lambda: rows.to_csv(out, index=False), ".parquet": lambda: rows.to_parquet(out, index=False)}
-    if out.suffix not in writers:
-        raise ContentError(Problem(f'cannot write "{out}"', expected="a file ending in .csv or .parquet"))
-    writers[out.suffix]()
+    write_table(rows, out)
     _say(f"{out}: {len(rows)} values of {rows['study'].nunique()} studies")
 
 

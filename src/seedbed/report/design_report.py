@@ -12,6 +12,7 @@ import pandas as pd
 from rich import box
 from rich.table import Table as TerminalTable
 
+from seedbed.analysis.survival import kaplan_meier
 from seedbed.report import catalogue, design_charts, page, theme
 from seedbed.report.blocks import Block, Bullets, Code, Facts, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
@@ -559,4 +560,23 @@ def terminal(design: Design, language: str = "en") -> TerminalTable:
     return table
 
 
-__all__ = ["terminal", "theme", "write"]
+def observed(rows: pd.DataFrame, plan: Plan, language: str = "en") -> TerminalTable:
+    """Return subjects, events and Kaplan-Meier survival at the plan's milestone, by analysis and arm."""
+    t = catalogue.load(language)
+    names = {"planned": t("design.planned"), **{item.id: words(item.describes, t) for item in plan.estimand.naive}}
+    arms = {arm.id: words(arm.title, t) or t.name("arm", arm.id) for arm in (plan.control, *plan.experimental)}
+    day = plan.analysis.milestone_days
+    table = TerminalTable(title=t(f"design.endpoint.{plan.estimand.endpoint}"), box=box.SIMPLE_HEAD)
+    for name in ("analysis", "arm", "subjects", "events"):
+        justify = "right" if name in ("subjects", "events") else "left"
+        table.add_column(t(f"design.observed.{name}"), justify=justify, overflow="fold")
+    table.add_column(t("design.observed.survival", day=t.count(day)), justify="right", overflow="fold")
+    for (analysis, arm), mine in rows.groupby(["analysis", "arm"], sort=False):
+        found = kaplan_meier(mine["time"], mine["event"]).at(day)
+        bounds = t.interval(t.percent(found.lower), t.percent(found.upper))
+        value = t("terminal.cell", value=t.percent(found.value), interval=bounds)
+        table.add_row(names[analysis], arms[arm], t.count(len(mine)), t.count(mine["event"].sum()), value)
+    return table
+
+
+__all__ = ["observed", "terminal", "theme", "write"]

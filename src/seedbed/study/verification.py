@@ -144,9 +144,7 @@ class Verification:
         else:
             name, states = "SciPy Radau", self._scipy()
         if states is None:
-            return Finding(
-                f"agreement with {name}", "it did not finish, or reads no such model or doses", "", None
-            )
+            return Finding(f"agreement with {name}", "it did not finish, or reads no such model or doses", "", None)
         error = self.error(states, self.reference.states)
         return Finding(
             f"agreement with {name}", f"{error:.1e}", f"<= {LIMIT_BETWEEN_SOLVERS:g}", error <= LIMIT_BETWEEN_SOLVERS

@@ -183,3 +183,12 @@ def test_standard_definitions_have_unique_names():
     assert len(names) == len(set(names))
     assert {type(d) for d in analysis.standard_definitions()} >= {Rate, Time, Quantity}
     assert Definitions.model_config["extra"] == "forbid"
+
+
+def test_nothing_is_said_of_days_after_the_data_cut():
+    table = endpoints().assign(pfs_event=True, data_cut_days=400.0)
+    table["pfs_days"] = table["pfs_days"].clip(upper=400.0)  # the curve ends at zero
+    rows = analysis.summarize(table)
+    assert row(rows, "asct", "pfs", 365.0)["estimate"] > 0
+    after = row(rows, "asct", "pfs", 730.0)
+    assert (after["estimate"], after["lower"], after["upper"], after["n"]) == (None, None, None, 40)

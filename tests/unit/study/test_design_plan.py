@@ -97,9 +97,29 @@ def unknown_arm_of_drop_out(data):
     data["drop_out"]["by_arm"] = {"asct_cat": 0.1}
 
 
+def unknown_pool_arm(data):
+    data["arms"][0]["pool_arm"] = "carrt"
+
+
+def unknown_covariate(data):
+    data["stratification"]["factors"][1]["covariate"] = "ldh_ration"
+
+
+def unknown_column(data):
+    data["co_primary"][0]["column"] = "crs_grad"
+
+
+def unknown_protocol(data):
+    data["pool"]["protocol"] = "randomised_tp53"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (unknown_pool_arm, 'unknown arm of the pool "carrt".*did you mean "cart"'),
+        (unknown_covariate, 'unknown covariate "ldh_ration".*did you mean "ldh_ratio"'),
+        (unknown_column, 'no column "crs_grad".*did you mean "crs_grade"'),
+        (unknown_protocol, 'unknown protocol "randomised_tp53".*did you mean "randomized_tp53"'),
         (unknown_key, r'unknown key "accrual.per_moth".*did you mean "per_month"'),
         (two_controls, "2 arms have the role control"),
         (no_strategy, 'intercurrent event "allograft" has no strategy'),
@@ -129,8 +149,10 @@ def test_all_problems_are_listed_at_once(tmp_path):
         two_controls(data)
         visits_backwards(data)
         odd_block(data)
+        unknown_key(data)
+        unknown_pool_arm(data)
 
-    with pytest.raises(ContentError, match="3 problems"):
+    with pytest.raises(ContentError, match="6 problems"):
         read_plan(spoiled(tmp_path, change))
 
 

@@ -9,6 +9,7 @@ and decides (`replicate`, `decisions`), and tabulates (`operating`, `curves`).
 >>> result.tables["operating_characteristics"]            # doctest: +SKIP
 """
 
+from seedbed.study.design.observed import observed
 from seedbed.study.design.plan import Plan, changed
 from seedbed.study.design.plan import read as read_plan
 from seedbed.study.design.pool import PoolData, from_tables, read_runs
@@ -32,6 +33,7 @@ __all__ = [
     "design",
     "from_tables",
     "make_pool",
+    "observed",
     "read",
     "read_plan",
     "read_runs",

@@ -10,8 +10,12 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from seedbed import library
-from seedbed.documents import Content, Document, load, parse
-from seedbed.errors import ContentError, Problem, unknown
+from seedbed.documents import Content, Document, Key, load, placed
+from seedbed.errors import ContentError, Problem, nearest, unknown
+from seedbed.lenient import parse_leniently
+from seedbed.population.checks import DERIVED_AT_ENROLLMENT
+from seedbed.tables import columns
+from seedbed.trial import enrollment
 
 Words = str | dict[Literal["en", "zh"], str]
 """A text, in one language or in both."""
@@ -267,8 +271,10 @@ def read(name_or_path: str | Path) -> Plan:
         Lists every problem of the file with line, expected value and nearest match.
     """
     document = load(library.find("plans", name_or_path))
-    plan = parse(document, Plan)
-    problems = [problem for check in CHECKS for problem in check(plan, document)]
+    plan, problems = parse_leniently(document, Plan)
+    if plan is None:
+        raise ContentError(problems)
+    problems += [problem for check in CHECKS for problem in check(plan, document)]
     if problems:
         raise ContentError(problems)
     return plan
@@ -386,6 +392,40 @@ def rates_are_defined(plan: Plan, document: Document) -> Iterator[Problem]:
             yield document.problem(what, ("co_primary", index), expected="one of them, or none for a true/false column")
 
 
+def columns_exist(plan: Plan, document: Document) -> Iterator[Problem]:
+    """Require the columns of rates and of the lack of a response among those of the endpoints."""
+    asked: list[tuple[tuple[Key, ...], str]] = [
+        (("co_primary", index, "column"), rate.column) for index, rate in enumerate(plan.co_primary)
+    ]
+    if plan.estimand.no_response_by:
+        asked.append((("estimand", "no_response_by", "column"), plan.estimand.no_response_by.column))
+    known = [column.name for column in columns("endpoints")]
+    for keys, name in asked:
+        if name not in known:
+            what, hint = f'the endpoints have no column "{name}"', nearest(name, known)
+            yield document.problem(what, keys, nearest=hint, cure="docs/reference/tables.md lists them")
+
+
+def pool_holds_what_is_asked(plan: Plan, document: Document) -> Iterator[Problem]:
+    """Require the arms and covariates of the plan in the protocol its pool is made of, before that is simulated."""
+    if plan.pool.protocol is None:
+        return
+    try:
+        trial, who = enrollment.read(plan.pool.protocol)
+    except ContentError as error:
+        yield from placed(error.problems, document, ("pool", "protocol"))
+        return
+    for index, arm in enumerate(plan.arms):
+        if arm.pool_arm not in trial.arms:
+            line = document.line(("arms", index, "pool_arm"))
+            yield unknown("arm of the pool", arm.pool_arm, list(trial.arms), file=str(document.path), line=line)
+    known = [*who.covariates, *DERIVED_AT_ENROLLMENT]
+    for index, factor in enumerate(plan.stratification.factors):
+        if factor.covariate not in known:
+            line = document.line(("stratification", "factors", index, "covariate"))
+            yield unknown("covariate", factor.covariate, known, file=str(document.path), line=line)
+
+
 CHECKS: tuple[Callable[[Plan, Document], Iterator[Problem]], ...] = (
     one_control,
     known_arms,
@@ -395,4 +435,6 @@ CHECKS: tuple[Callable[[Plan, Document], Iterator[Problem]], ...] = (
     sizes_make_sense,
     tests_fit_the_estimand,
     rates_are_defined,
+    columns_exist,
+    pool_holds_what_is_asked,
 )

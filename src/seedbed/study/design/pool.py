@@ -7,7 +7,7 @@ course from the arm it got. Under the null world every arm takes the control arm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,7 @@ class PoolData:
     """A pool: N subjects, A arms in the plan's order, control first."""
 
     arms: tuple[str, ...]
+    subjects: NDArray[np.int64]
     courses: Courses
     covariates: pd.DataFrame
     parameter_set: NDArray[np.int64] | None
@@ -78,14 +79,14 @@ class PoolData:
 
     def with_courses(self, courses: Courses) -> PoolData:
         """Return the same subjects with other courses."""
-        return PoolData(self.arms, courses, self.covariates, self.parameter_set, self.follow_up_days)
+        return replace(self, courses=courses)
 
     def take(self, rows: NDArray[np.int64]) -> PoolData:
         """Return some of the subjects."""
         taken = {field.name: getattr(self.courses, field.name)[:, rows] for field in fields(Courses)}
         sets = None if self.parameter_set is None else self.parameter_set[rows]
         covariates = self.covariates.iloc[rows].reset_index(drop=True)
-        return PoolData(self.arms, Courses(**taken), covariates, sets, self.follow_up_days)
+        return PoolData(self.arms, self.subjects[rows], Courses(**taken), covariates, sets, self.follow_up_days)
 
     def parameter_sets(self, *, at_least: int) -> list[NDArray[np.int64]]:
         """Return the rows of each parameter set that has enough subjects; empty before calibration."""
@@ -128,6 +129,7 @@ def from_tables(
     table = subjects.drop_duplicates("subject").set_index("subject").reindex(kept)
     return PoolData(
         tuple(arm.id for arm in arms),
+        kept,
         Courses(**stacked),
         _covariates(plan, table),
         table["parameter_set"].to_numpy(dtype=np.int64) if _has_sets(table) else None,
