@@ -65,18 +65,22 @@ def design(
 def observe(
     plan: options.Plan,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `seedbed run` wrote.")],
-    out: Annotated[Path, typer.Option(help="File to write, .csv or .parquet: a row per analysis, arm and subject.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv or .parquet file; by default observed-<plan>.parquet in the run.")
+    ] = None,
     language: options.Language = "en",
 ) -> None:
     """Derive the endpoint of finished runs again by a plan's estimand, visits and follow-up, without simulating."""
     from seedbed.report import design_report
     from seedbed.study import design as study
 
+    read = study.read_plan(plan)
     rows = study.observed(plan, runs)
-    options.write_table(rows, out)
+    place = out or runs[0] / f"observed-{read.id}.parquet"
+    options.write_table(rows, place)
     console = Console()
-    console.print(design_report.observed(rows, study.read_plan(plan), language))
-    console.print(str(out), soft_wrap=True)
+    console.print(design_report.observed(rows, read, language))
+    console.print(str(place), soft_wrap=True)
 
 
 def _pool(plan: Plan, folder: Path, workers: int, bar: Progress) -> PoolData:

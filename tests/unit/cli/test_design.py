@@ -51,6 +51,20 @@ def test_the_command_writes_tables_and_report(application, run_folder, tmp_path)
     assert {"power", "type_1_error"} <= set(table["characteristic"])
 
 
+def test_observe_writes_the_rows_into_the_run_or_where_it_is_told(application, run_folder, tmp_path):
+    found = CliRunner().invoke(application, ["observe", "design_asct_cart_tp53", str(run_folder), "--lang", "zh"])
+    assert found.exit_code == 0, found.output
+    assert "单纯 CAR-T" in found.output
+    rows = pd.read_parquet(run_folder / "observed-design_asct_cart_tp53.parquet")
+    assert set(rows["arm"]) == {"cart", "asct_cart"}
+    assert rows["analysis"].nunique() == 4
+    place = tmp_path / "rows.csv"
+    arguments = ["observe", "design_asct_cart_tp53", str(run_folder), "--out"]
+    assert CliRunner().invoke(application, [*arguments, str(place)]).exit_code == 0
+    assert len(pd.read_csv(place)) == len(rows)
+    assert isinstance(CliRunner().invoke(application, [*arguments, "rows.xls"]).exception, ContentError)
+
+
 def test_a_wrong_plan_and_a_missing_pool_are_errors(application, tmp_path):
     found = CliRunner().invoke(application, ["design", "design_asct_cart_tp35"])
     assert isinstance(found.exception, ContentError)
