@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -213,8 +214,14 @@ def _problem(document: Document, schema: type[Content], item: Any) -> Problem:
     shown = f" = {json.dumps(value, default=str)}" if isinstance(value, str | int | float | bool) else ""
     expected = _expected(item, message)
     if name and expected:
-        return document.problem(f"{name}{shown}", keys, expected=expected)
+        near = nearest(value, allowed_words(item)) if isinstance(value, str) else None
+        return document.problem(f"{name}{shown}", keys, expected=expected, nearest=near)
     return document.problem(f"{name}{shown}: {message}" if name else message, keys)
+
+
+def allowed_words(item: Any) -> list[str]:
+    """Return the words that may stand where pydantic met another; empty where it was not about words."""
+    return re.findall(r"'([^']*)'", item["ctx"]["expected"]) if item["type"] == "literal_error" else []
 
 
 def _expected(item: Any, message: str) -> str:

@@ -1,7 +1,8 @@
 """Read a file that may be wrong, so that a later check can still speak of the parts that are right.
 
 One message lists every problem of a file: those of its form, and those of its sense. To reach the second, slips of
-form that leave the rest readable (an unknown or misspelt key, a number below its bound) are set aside on a copy.
+form that leave the rest readable (an unknown or misspelt key, a number below its bound, a word that is not among those
+allowed) are set aside on a copy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from seedbed.documents import Content, Document, Key, parse
+from seedbed.documents import Content, Document, Key, allowed_words, parse
 from seedbed.errors import ContentError, Problem, nearest
 
 Schema = TypeVar("Schema", bound=Content)
@@ -45,7 +46,7 @@ def parse_leniently(document: Document, schema: type[Schema]) -> tuple[Schema | 
 
 
 def _set_aside(data: Any, item: Any) -> bool:
-    """Remove an unknown key, or put a value in range in place of one that is not; False where neither helps."""
+    """Remove an unknown key, or put a value that is allowed in place of one that is not; False where neither helps."""
     holder, key = _holder(data, item["loc"])
     if holder is None:
         return False
@@ -55,6 +56,9 @@ def _set_aside(data: Any, item: Any) -> bool:
     if item["type"] in _STAND_IN:
         name, step = _STAND_IN[item["type"]]
         holder[key] = type(holder[key])(item["ctx"][name] + step)
+        return True
+    if allowed := allowed_words(item):
+        holder[key] = nearest(str(holder[key]), allowed) or allowed[0]
         return True
     return False
 

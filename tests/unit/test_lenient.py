@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -61,3 +61,18 @@ def test_what_cannot_be_understood_gives_nothing_but_problems(tmp_path, text):
     plan, problems = _parse(tmp_path, text)
     assert plan is None
     assert problems
+
+
+class Choice(Content):
+    clock: Literal["stem_cells", "cart"]
+    first: int
+
+
+def test_a_word_that_is_not_allowed_is_taken_for_the_one_it_is_like(tmp_path):
+    file = tmp_path / "choice.yaml"
+    file.write_text("clock: stem_cell\nfirst: 1\n", encoding="utf-8")
+    choice, problems = parse_leniently(load(file), Choice)
+    assert choice.clock == "stem_cells"
+    assert [problem.line for problem in problems] == [1]
+    file.write_text("clock: noon\nfirst: 1\n", encoding="utf-8")
+    assert parse_leniently(load(file), Choice)[0].clock == "stem_cells"

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from seedbed.documents import Content
 from seedbed.protocol.catalogue import DrugDoses, Positive, Share
-from seedbed.protocol.quantities import UNITS
 
 Clock = Literal["enrollment", "stem_cells", "cart"]
+CellUnit = Literal["cell", "cell/kg"]
 CLOCKS: tuple[Clock, ...] = ("enrollment", "stem_cells", "cart")
 CourseKind = Literal[
     "bridging", "growth_factor", "maintenance", "anti_pd1", "bispecific", "prophylaxis", "premedication"
@@ -21,18 +21,7 @@ class CellDose(Content):
     """A number of cells."""
 
     amount: Positive
-    unit: str
-
-    @model_validator(mode="after")
-    def _counts_cells(self) -> CellDose:
-        _cells_unit(self.unit)
-        return self
-
-
-def _cells_unit(unit: str) -> None:
-    if unit not in UNITS or UNITS[unit].what != "cells":
-        cells = ", ".join(name for name, known in UNITS.items() if known.what == "cells")
-        raise ValueError(f'unit "{unit}" does not count cells; expected one of {cells}')
+    unit: CellUnit
 
 
 class _Drugs(Content):
@@ -104,15 +93,10 @@ class CarT(Content):
     kind: Literal["cart"]
     product: str
     dose: Positive
-    unit: str
+    unit: CellUnit
     clock: Clock
     day: int = 0
     infusions: tuple[Infusion, ...] = (Infusion(day=0, share=1.0),)
-
-    @model_validator(mode="after")
-    def _counts_cells(self) -> CarT:
-        _cells_unit(self.unit)
-        return self
 
 
 Element = Annotated[Conditioning | Lymphodepletion | StemCells | CarT | Course, Field(discriminator="kind")]

@@ -306,9 +306,9 @@ def terminal(found: Attribution, language: str = "en") -> TerminalTable:
         title=in_language(found.question.trial.title, t), caption=t("study.caption"), box=box.SIMPLE_HEAD,
         title_justify="left", caption_justify="left",
     )  # fmt: skip
-    table.add_column(t("attribution.part"))
+    table.add_column(t("attribution.part"), overflow="fold")
     for outcome in found.outcomes.values():
-        table.add_column(in_language(outcome.title, t), justify="right")
+        table.add_column(in_language(outcome.title, t), justify="right", overflow="fold")
     for part, label in setting.parts.items():
         cells = []
         for name, outcome in found.outcomes.items():

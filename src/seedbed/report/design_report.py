@@ -553,8 +553,8 @@ def terminal(design: Design, language: str = "en") -> TerminalTable:
     labels = {arm.id: words(arm.title, t) or t.name("arm", arm.id) for arm in (plan.control, *plan.experimental)}
     setting = Setting(design, t, Arms.of(labels))
     table = TerminalTable(title=words(plan.title, t), box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column(t("design.operating"))
-    table.add_column(t("design.estimate_and_error"), justify="right")
+    table.add_column(t("design.operating"), overflow="fold")
+    table.add_column(t("design.estimate_and_error"), justify="right", overflow="fold")
     for name, value in headline_facts(setting):
         table.add_row(name, value)
     return table

@@ -177,9 +177,9 @@ def terminal(found: FirstLine, language: str = "en") -> TerminalTable:
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column(t("first_line.quantity"))
+    table.add_column(t("first_line.quantity"), overflow="fold")
     for name in (*(t(f"first_line.strategy.{item}") for item in STRATEGIES), t("sweep.difference")):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for quantity in QUANTITIES:
         cells = [value(t, quantity, row(found, first, quantity, name)) for name in STRATEGIES]
         cells.append(value(t, quantity, row(found, first, quantity, "difference"), difference=True))

@@ -217,11 +217,11 @@ def terminal(result: Forecast, language: str = "en") -> TerminalTable:
     """Return the results as a table for the terminal."""
     t = catalogue.load(language)
     table = TerminalTable(title=t("forecast.research_title"), caption=resemblance(result, t), box=box.SIMPLE)
-    table.add_column(t("forecast.axis.outcome"))
-    table.add_column(t("forecast.value"), justify="right")
-    table.add_column("")
+    table.add_column(t("forecast.axis.outcome"), overflow="fold")
+    table.add_column(t("forecast.value"), justify="right", overflow="fold")
+    table.add_column("", overflow="fold")
     for name in spread_header(t, 1):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     rows = chance_rows(result.tables["chances"], outcome_names(result.tables["chances"], t), t)
     rows += [(*row[:3], *row[4:]) for row in number_rows(result, t)]
     months = [t("forecast.pfs_at", months=month) for month in by_month(result.tables["survival"])]

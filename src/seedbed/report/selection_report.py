@@ -357,7 +357,7 @@ def terminal(result: Selection, language: str = "en") -> TerminalTable:
     )
     header = (t("select.axis.stratum"), outcome_name(t, result, "progression_free"), t("format.level"))
     for place, name in enumerate((*header, outcome_name(t, result, "crs_grade_3"))):
-        table.add_column(name, justify="left" if place == 0 else "right")
+        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
     crs = named(result, t, "crs_grade_3").set_index("name")["difference"]
     for _, row in named(result, t, "progression_free").iterrows():
         name = row["name"]

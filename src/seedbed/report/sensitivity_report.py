@@ -174,7 +174,7 @@ def terminal(result: Sensitivity, language: str = "en") -> TerminalTable:
     title = words(result.plan.title.model_dump(), t)
     table = TerminalTable(title=title, caption=escape(leader(result, t, SHOWN[0], "difference")), box=box.SIMPLE)
     for place, name in enumerate(made.header):
-        table.add_column(escape(str(name)), justify="left" if place == 0 else "right")
+        table.add_column(escape(str(name)), justify="left" if place == 0 else "right", overflow="fold")
     for row in made.rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     return table

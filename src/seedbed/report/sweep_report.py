@@ -384,9 +384,9 @@ def terminal(found: Sweep, language: str = "en") -> TerminalTable:
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column(t("sweep.option"))
+    table.add_column(t("sweep.option"), overflow="fold")
     for name in setting.outcomes:
-        table.add_column(setting.title(name), justify="right")
+        table.add_column(setting.title(name), justify="right", overflow="fold")
     main = found.response[found.response["world"] == setting.main].set_index(["option", "outcome"])
     for option, label in setting.options.items():
         cells = []

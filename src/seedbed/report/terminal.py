@@ -52,9 +52,9 @@ def terminal(run_folder: Path | str, language: str = "en") -> RenderableType:
     t, run = catalogue.load(language), summary.read(run_folder)
     title = words(run.protocol.get("title") or run.protocol.get("id", ""), t)
     table = Table(title=title, title_style="bold", title_justify="left", header_style="bold", pad_edge=False, box=None)
-    table.add_column(t("axis.endpoint"))
+    table.add_column(t("axis.endpoint"), overflow="fold")
     for arm in run.arms:
-        table.add_column(arm_name(run, arm, t), justify="right")
+        table.add_column(arm_name(run, arm, t), justify="right", overflow="fold")
     for name, time_days in ROWS:
         cells = [_cell(run, arm, name, time_days, t) for arm in run.arms]
         if any(cells):

@@ -36,7 +36,7 @@ SPOILED = {
     ),
     "cells in milligrams": (
         [("dose: 2.0e+6, unit: cell/kg", "dose: 2.0e+6, unit: mg/kg")],
-        ['line 20  elements.cart: unit "mg/kg" does not count cells; expected one of cell, cell/kg'],
+        ["line 20  elements.cart.unit = \"mg/kg\"; expected 'cell' or 'cell/kg'"],
     ),
     "unknown unit": (
         [("unit: ug/kg", "unit: ug/kgg")],
