@@ -40,7 +40,7 @@ def attribute(
     folder = out or Path("runs") / f"attribute-{Path(protocol).stem}"
     console = Console()
     began = time.monotonic()
-    with named_bars(console) as progress:
+    with named_bars(console, language) as progress:
         found = attribution.attribute(
             protocol,
             folder=folder,

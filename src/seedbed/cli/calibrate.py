@@ -50,7 +50,7 @@ def calibrate(
     if seed is not None:
         checked = checked.with_seed(seed)
     folder = out or Path("runs") / f"{checked.plan.id}-seed{checked.plan.seed}"
-    with named_bars(console) as show:
+    with named_bars(console, language) as show:
         outcome = execute(
             checked,
             folder,

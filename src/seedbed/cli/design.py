@@ -15,6 +15,7 @@ from seedbed.cli.progress import bars, counted
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from seedbed.report.catalogue import Catalogue
     from seedbed.study.design import Plan, PoolData
 
 
@@ -40,16 +41,16 @@ def design(
     language: options.Language = "en",
 ) -> None:
     """Design a randomized trial: power, type I error, duration, bias, assurance, and a protocol synopsis."""
-    from seedbed.report import design_report
+    from seedbed.report import catalogue, design_report
     from seedbed.study import design as study
 
     read = study.changed(study.read_plan(plan), pool=pool, pool_subjects=pool_subjects, replicates=replicates)
     folder = out or Path("runs") / read.id
-    console = Console()
+    console, t = Console(), catalogue.load(language)
     began = time.monotonic()
     with bars(console) as bar:
-        simulated = _pool(read, folder, workers, bar)
-        task = bar.add_task("trial replicates", total=study.total_replicates(read, simulated))
+        simulated = _pool(read, folder, workers, bar, t)
+        task = bar.add_task(t("design.fact.replicates"), total=study.total_replicates(read, simulated))
         result = study.characterize(
             read,
             simulated,
@@ -83,13 +84,13 @@ def observe(
     console.print(str(place), soft_wrap=True)
 
 
-def _pool(plan: Plan, folder: Path, workers: int, bar: Progress) -> PoolData:
+def _pool(plan: Plan, folder: Path, workers: int, bar: Progress, t: Catalogue) -> PoolData:
     """Return the pool; show how many subjects of it are simulated when it has to be run first."""
     from seedbed.study.design import make_pool
 
     if plan.pool.runs:
         return make_pool(plan, None)
-    task = bar.add_task("pool subjects", total=plan.pool.subjects)
+    task = bar.add_task(t("progress.patients"), total=plan.pool.subjects)
     made = make_pool(plan, folder / "pool", workers=workers, progress=counted(bar, task))
     bar.update(task, completed=plan.pool.subjects)
     return made

@@ -39,7 +39,7 @@ def forecast(
 
     console, began = Console(), time.monotonic()
     folder = out or Path("runs") / f"forecast-{patient.stem}"
-    with shards_bar(console, subjects or study.read_plan(plan).subjects) as progress:
+    with shards_bar(console, subjects or study.read_plan(plan).subjects, language) as progress:
         result = study.forecast(
             patient,
             plan_name=plan,

@@ -44,26 +44,32 @@ def counted(bar: Progress, task: TaskID) -> Callable[[Shard, Outcome], None]:
 
 
 @contextmanager
-def shards_bar(console: Console, total: int) -> Iterator[Callable[[Shard, Outcome], None]]:
+def shards_bar(console: Console, total: int, language: str = "en") -> Iterator[Callable[[Shard, Outcome], None]]:
     """Show how many of `total` virtual patients are finished; yields what a run calls with each finished shard.
 
     The bar goes where nothing was left to simulate.
     """
+    from seedbed.report import catalogue
+
+    t = catalogue.load(language)
     with bars(console) as bar:
-        task = bar.add_task("virtual patients", total=total)
+        task = bar.add_task(t("progress.patients"), total=total)
         yield counted(bar, task)
         bar.update(task, visible=bar.tasks[task].completed > 0)
 
 
 @contextmanager
-def named_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+def named_bars(console: Console, language: str = "en") -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each part of a study; yields what is called with its name, how many are done, and of how many."""
+    from seedbed.report import catalogue
+
+    t = catalogue.load(language)
     with bars(console) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, done: int, of: int) -> None:
             if name not in tasks:
-                tasks[name] = bar.add_task(name, total=of)
+                tasks[name] = bar.add_task(t.name("study.world", name), total=of)
             bar.update(tasks[name], completed=done, total=of)
 
         yield show

@@ -130,7 +130,7 @@ def _perform(folder: Path, request: Request, workers: int, where: Where, cluster
     too_many_failed: FailedSubjectsError | None = None
     with embedded_content(request):
         open_folder(folder, request)
-        with _bar(request, console) as progress:
+        with _bar(request, console, t) as progress:
             try:
                 execute(folder, request, workers=workers, where=where, cluster=cluster, progress=progress)
             except FailedSubjectsError as error:
@@ -155,13 +155,13 @@ def _last_line(folder: Path, made: Path, seconds: float, t: Catalogue) -> str:
 
 
 @contextmanager
-def _bar(request: Request, console: Console) -> Iterator[Report]:
+def _bar(request: Request, console: Console, t: Catalogue) -> Iterator[Report]:
     """Show done, failed, rate, time passed and time left for each arm."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=min(40, shutil.get_terminal_size().columns // 3)),
         MofNCompleteColumn(),
-        TextColumn("failed {task.fields[failed]}"),
+        TextColumn(t("progress.failed") + " {task.fields[failed]}"),
         TextColumn("{task.fields[rate]:.0f}/s"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

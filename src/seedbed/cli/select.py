@@ -34,7 +34,7 @@ def select(
     console, began = Console(), time.monotonic()
     asked = study.read_plan(plan).resized(subjects)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console, asked.patients) as progress:
+    with shards_bar(console, asked.patients, language) as progress:
         result = study.select(asked, folder, workers=workers, where="processes", progress=progress)
     page = selection_report.write(result, folder, language)
     console.print(selection_report.terminal(result, language))

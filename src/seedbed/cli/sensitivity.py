@@ -41,7 +41,7 @@ def sensitivity(
     asked = study.read_plan(plan).resized(samples=samples, subjects=subjects)
     simulated = asked.points * asked.design.panel + (asked.screening.subjects if run is None else 0)
     folder = out or Path("runs") / asked.id
-    with shards_bar(console, simulated) as progress:
+    with shards_bar(console, simulated, language) as progress:
         result = study.sensitivity(
             asked,
             folder,

@@ -41,7 +41,7 @@ def sweep(
     folder = out or Path("runs") / Path(plan).stem
     console = Console()
     began = time.monotonic()
-    with named_bars(console) as progress:
+    with named_bars(console, language) as progress:
         options = {"subjects": subjects, "seed": seed, "workers": workers, "where": "processes"}
         found = study(plan, folder=folder, progress=progress, **options)
     found.write(folder)

@@ -40,15 +40,16 @@ def validate(
     from seedbed.calibration import validation_run
     from seedbed.errors import RunError
     from seedbed.population.parameter_sets import default_ensemble
-    from seedbed.report import validation_charts
+    from seedbed.report import catalogue, validation_charts
 
     name = ensemble or default_ensemble("asct_cart")
     if name is None:
         raise RunError("the library holds no default ensemble; make one: seedbed calibrate PLAN --keep")
+    t = catalogue.load(language)
     console, job = _console(), validation_run.job_of(name, seed)
     folder = out or Path("runs") / f"validate-{job.ensemble.id}"
     with bars(console) as bar:
-        task = bar.add_task("parameter sets in every arm", total=None)
+        task = bar.add_task(t("progress.sets"), total=None)
         result = validation_run.validate(
             job,
             folder,

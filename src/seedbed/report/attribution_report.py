@@ -31,6 +31,7 @@ from seedbed.report.study_words import (
     ensemble_fact,
     in_language,
     informed_sentence,
+    measure,
     shown,
     uncertainties,
     world_name,
@@ -308,7 +309,7 @@ def terminal(found: Attribution, language: str = "en") -> TerminalTable:
     )  # fmt: skip
     table.add_column(t("attribution.part"), overflow="fold")
     for outcome in found.outcomes.values():
-        table.add_column(in_language(outcome.title, t), justify="right", overflow="fold")
+        table.add_column(measure(t, outcome), justify="right", overflow="fold")
     for part, label in setting.parts.items():
         cells = []
         for name, outcome in found.outcomes.items():

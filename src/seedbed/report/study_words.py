@@ -32,6 +32,12 @@ def shown(t: Catalogue, outcome: Outcome, value: float, *, signed: bool = False)
     return with_sign(t, value, digits) if signed else t.number(value, digits)
 
 
+def measure(t: Catalogue, outcome: Outcome) -> str:
+    """Return the title of an outcome, with the unit where the title does not hold it."""
+    title = in_language(outcome.title, t)
+    return t("study.in_log10", outcome=title) if outcome.unit == "log10" else title
+
+
 def between(t: Catalogue, outcome: Outcome, lower: float, upper: float) -> str:
     """Return an interval of an outcome without units."""
     factor, digits = (100.0, 1) if outcome.is_share else (1.0, 2 if outcome.unit == "log10" else 1)

@@ -18,6 +18,7 @@ from seedbed.report.study_words import (
     ensemble_fact,
     in_language,
     informed_sentence,
+    measure,
     shown,
     uncertainties,
     world_name,
@@ -202,7 +203,7 @@ def _response_figure(setting: Setting, name: str, outcome: Outcome, single: str 
     said = in_language(outcome.describes, t)
     if single is None:
         chart = sweep_charts.levels(
-            points, t, worlds=setting.worlds, unit=outcome.unit, label=_measure(setting, name), description=said
+            points, t, worlds=setting.worlds, unit=outcome.unit, label=measure(t, outcome), description=said
         )
     else:
         value = {option: values[single] for option, values in setting.found.study.options.items()}
@@ -216,7 +217,7 @@ def _response_figure(setting: Setting, name: str, outcome: Outcome, single: str 
             worlds=setting.worlds,
             axis=axis,
             unit=outcome.unit,
-            label=_measure(setting, name),
+            label=measure(setting.t, setting.outcomes[name]),
             description=said,
         )
     return Figure(setting.title(name), chart, said, _response_table(setting, name, outcome))
@@ -244,7 +245,7 @@ def _surface_figures(setting: Setting, name: str, outcome: Outcome) -> Iterator[
             worlds=first,
             axis=in_language(content.title, t),
             unit=outcome.unit,
-            label=_measure(setting, name),
+            label=measure(setting.t, setting.outcomes[name]),
             description=title,
         )
         yield Figure(title, chart, t("sweep.along_note"))
@@ -281,7 +282,7 @@ def pareto(setting: Setting) -> Section:
         wide = wide.assign(**{key: rows["estimate"], f"{key}_lower": rows["lower"], f"{key}_upper": rows["upper"]})
     undominated = list(wide.loc[wide["on_front"], "option_name"])
     said = t("sweep.front_said", options=t("format.comma").join(undominated))
-    titles = (_measure(setting, plan.benefit), _measure(setting, plan.harm))
+    titles = (measure(t, setting.outcomes[plan.benefit]), measure(t, setting.outcomes[plan.harm]))
     shares = (setting.outcomes[plan.benefit].is_share, setting.outcomes[plan.harm].is_share)
     chart = sweep_charts.pareto(wide, t, titles=titles, shares=shares, description=said)
     rows = tuple(
@@ -348,15 +349,9 @@ def compared(setting: Setting) -> Section:
 def _axis_titles(setting: Setting) -> dict[str, str]:
     t = setting.t
     return {
-        name: t("sweep.in_points", outcome=setting.title(name)) if outcome.is_share else _measure(setting, name)
+        name: t("sweep.in_points", outcome=setting.title(name)) if outcome.is_share else measure(t, outcome)
         for name, outcome in setting.outcomes.items()
     }
-
-
-def _measure(setting: Setting, name: str) -> str:
-    """Return the title of an outcome's axis: with the unit where the title does not hold it."""
-    title = setting.title(name)
-    return setting.t("sweep.in_log10", outcome=title) if setting.outcomes[name].unit == "log10" else title
 
 
 def limits(setting: Setting) -> Section:
@@ -385,8 +380,8 @@ def terminal(found: Sweep, language: str = "en") -> TerminalTable:
         caption_justify="left",
     )
     table.add_column(t("sweep.option"), overflow="fold")
-    for name in setting.outcomes:
-        table.add_column(setting.title(name), justify="right", overflow="fold")
+    for outcome in setting.outcomes.values():
+        table.add_column(measure(t, outcome), justify="right", overflow="fold")
     main = found.response[found.response["world"] == setting.main].set_index(["option", "outcome"])
     for option, label in setting.options.items():
         cells = []

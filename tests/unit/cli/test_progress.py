@@ -8,9 +8,9 @@ from seedbed.cli.progress import shards_bar
 from seedbed.trial.manifest import Outcome, Shard
 
 
-def shown(outcomes):
+def shown(outcomes, language="en"):
     console = Console(file=StringIO(), force_terminal=True, width=120)
-    with shards_bar(console, 300) as progress:
+    with shards_bar(console, 300, language) as progress:
         for index, outcome in enumerate(outcomes):
             progress(Shard(index=index, first_subject=0, last_subject=1), outcome)
     return console.file.getvalue()
@@ -29,3 +29,8 @@ def test_the_bar_goes_where_nothing_was_left():
     last_drawn = shown([]).rsplit("\r", 1)[-1]
     assert "0/300" in shown([])
     assert "0/300" not in last_drawn
+
+
+def test_bars_speak_the_language_of_the_report():
+    assert "virtual patients" in shown([])
+    assert "虚拟患者" in shown([], "zh")
