@@ -110,9 +110,15 @@ class FailedSubjectsError(RunError):
     """More subjects failed than a run may lose; its tables are written all the same."""
 
 
+NEARLY_THE_SAME = 0.9
+
+
 def nearest(word: str, choices: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the choice that looks most like `word`, or None when none does."""
-    found = difflib.get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=cutoff)
+    """Return the choice that looks most like `word`, the shortest that goes on from it, or None when none does."""
+    known = [str(choice) for choice in choices]
+    found = difflib.get_close_matches(str(word), known, n=1, cutoff=NEARLY_THE_SAME)
+    longer = sorted((choice for choice in known if len(str(word)) > 2 and choice.startswith(str(word))), key=len)
+    found = found or longer[:1] or difflib.get_close_matches(str(word), known, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from seedbed.cli.options import Language, Workers
-from seedbed.errors import FailedSubjectsError
+from seedbed.errors import FailedSubjectsError, RunError
 
 if TYPE_CHECKING:
     from seedbed.report.catalogue import Catalogue
@@ -97,7 +97,13 @@ def rerun(
     _start_workers(workers, where, cluster)
     from seedbed.trial import manifest as manifests
 
-    request = manifests.read(manifest).request
+    held = manifests.read(manifest)
+    request = held.request
+    if request.fingerprint != held.fingerprint:
+        raise RunError(
+            f"{manifest}: its request is not the one that the fingerprint {held.fingerprint[:8]} stands for; it was "
+            "changed after the run, or is of another version of seedbed: restore it, or start anew with seedbed run"
+        )
     folder = out or Path("runs") / f"{request.protocol_id}-{request.fingerprint[:8]}-again"
     _perform(folder, request, workers, where, cluster, language)
 

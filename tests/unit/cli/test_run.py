@@ -6,6 +6,8 @@ import pytest
 
 from seedbed import library
 from seedbed.cli.main import app
+from seedbed.trial import manifest
+from seedbed.trial.request import Options, make_request
 
 
 @pytest.fixture
@@ -145,3 +147,16 @@ def test_a_run_of_one_day_still_reports(run):
     assert code == 0, message
     report = next(file for file in left if file.name == "report.html")
     assert "Nobody was followed to the first assessment of response." in report.read_text(encoding="utf-8")
+
+
+def test_a_manifest_that_was_edited_is_not_rerun(tmp_path, monkeypatch, capsys):
+    request = make_request("wei_2022_tp53", Options(subjects=10))
+    text = manifest.new(request, ()).model_dump_json().replace('"seed":1,', '"seed":2,')
+    (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["seedbed", "rerun", "manifest.json", "--workers", "1", "--out", "again"])
+    with pytest.raises(SystemExit) as end:
+        app()
+    assert end.value.code == 1
+    assert "changed after the run" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
