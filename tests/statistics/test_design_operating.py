@@ -9,7 +9,7 @@ import pytest
 from design_pool import exponential_pool, plan
 from seedbed.analysis.power import schoenfeld_power
 from seedbed.study.design import from_tables, operating
-from seedbed.study.design.replicate import Size, simulate
+from seedbed.study.design.replicate import Job, Size, simulate
 
 CONTROL = 1 / 500
 
@@ -22,7 +22,7 @@ def rejection(z, alpha=0.025):
 def test_null_world_keeps_the_type_1_error_of_every_test():
     the_plan = plan()
     pool = exponential_pool(the_plan, 20_000, {"asct": CONTROL, "asct_cart": 0.6 * CONTROL})
-    looks = simulate(the_plan, pool.null(), Size(300, (), 150), 4000, purpose="null")
+    looks = simulate(the_plan, Job(pool.null(), Size(300, (), 150), 4000, "null"))
     error = np.sqrt(0.025 * 0.975 / 4000)
     for index, test in enumerate(the_plan.analysis.tests()):
         found = rejection(looks.tests[:, 0, index])
@@ -33,7 +33,7 @@ def test_group_sequential_null_world_spends_its_alpha():
     the_plan = plan(interim={"fractions": [0.5, 0.75], "spending": "pocock"})
     pool = exponential_pool(the_plan, 20_000, {"asct": CONTROL, "asct_cart": CONTROL})
     simulation = operating.simulator(the_plan, pool)
-    world = simulation.world(pool.null(), simulation.size(300), 4000, "null")
+    world = simulation.world(Job(pool.null(), simulation.size(300), 4000, "null"))
     assert abs(world.success().mean() - 0.025) <= 3 * np.sqrt(0.025 * 0.975 / 4000)
 
 
@@ -42,9 +42,9 @@ def test_group_sequential_null_world_spends_its_alpha():
 def test_proportional_hazards_power_agrees_with_schoenfeld(ratio):
     the_plan = plan(final={"events": 200}, subjects=300)
     pool = exponential_pool(the_plan, 400_000, {"asct": CONTROL, "asct_cart": ratio * CONTROL})
-    looks = simulate(the_plan, pool, Size(300, (), 200), 20_000, purpose="power")
+    looks = simulate(the_plan, Job(pool, Size(300, (), 200), 20_000, "power"))
     blocks = [
-        simulate(the_plan, pool.take(rows), Size(300, (), 200), 500, purpose=f"block {i}").z[:, 0, 0]
+        simulate(the_plan, Job(pool.take(rows), Size(300, (), 200), 500, f"block {i}")).z[:, 0, 0]
         for i, rows in enumerate(np.array_split(np.arange(pool.n), 20))
     ]
     pool_se = operating.pool_error([(z <= -1.959964).astype(float) for z in blocks])
@@ -67,7 +67,7 @@ def test_null_world_with_visits_strata_and_drop_out():
     hazards = {"asct": 1 / 1500, "asct_cart": 1 / 1500}
     pool = exponential_pool(the_plan, 50_000, hazards, extra={"asct": 1 / 400, "asct_cart": 1 / 800})
     simulation = operating.simulator(the_plan, pool)
-    world = simulation.world(pool.null(), simulation.size(300), 16_000, "null")
+    world = simulation.world(Job(pool.null(), simulation.size(300), 16_000, "null"))
     error = np.sqrt(0.025 * 0.975 / 16_000)
     assert abs(world.success(ignoring_futility=True).mean() - 0.025) <= 3 * error
     for index, test in enumerate(the_plan.analysis.tests()):
@@ -81,7 +81,7 @@ def test_intervals_of_the_hazard_ratio_cover_the_truth():
     the_plan = plan()
     pool = exponential_pool(the_plan, 200_000, {"asct": CONTROL, "asct_cart": 0.7 * CONTROL})
     simulation = operating.simulator(the_plan, pool)
-    world = simulation.world(pool, simulation.size(300), 10_000, "coverage", naive=True)
+    world = simulation.world(Job(pool, simulation.size(300), 10_000, "coverage", naive=True))
     table = operating.bias_table(the_plan, pool, world)
     assert table["coverage"].iloc[0] == pytest.approx(0.95, abs=0.007)
     assert abs(table["bias"].iloc[0]) < 0.02
@@ -94,10 +94,10 @@ def test_pool_error_predicts_the_spread_between_pools():
     powers, errors = [], []
     for seed in range(12):
         pool = exponential_pool(the_plan, 12_000, hazards, seed=seed)
-        looks = simulate(the_plan, pool, Size(300, (), 150), 3000, purpose="main")
+        looks = simulate(the_plan, Job(pool, Size(300, (), 150), 3000, "main"))
         powers.append(rejection(looks.z[:, 0, 0]))
         blocks = [
-            simulate(the_plan, pool.take(rows), Size(300, (), 150), 250, purpose=f"b{i}").z[:, 0, 0]
+            simulate(the_plan, Job(pool.take(rows), Size(300, (), 150), 250, f"b{i}")).z[:, 0, 0]
             for i, rows in enumerate(np.array_split(np.arange(pool.n), 20))
         ]
         errors.append(operating.pool_error([(z <= -1.959964).astype(float) for z in blocks]))
@@ -123,7 +123,7 @@ def test_prognostic_strata_keep_the_level_of_every_test(stratified):
         final={"events": None, "last_subject_followed_days": 365},
     )
     pool = from_tables(the_plan, events, endpoints, subjects, follow_up_days=2000)
-    looks = simulate(the_plan, pool, Size(300, (), None), 16_000, purpose="strata")
+    looks = simulate(the_plan, Job(pool, Size(300, (), None), 16_000, "strata"))
     error = np.sqrt(0.025 * 0.975 / 16_000)
     for index, test in enumerate(the_plan.analysis.tests()):
         # Wald tests and the stratified maximum are a little liberal at this size; 0.3 points allowed
@@ -139,7 +139,7 @@ def test_assurance_is_not_biased_by_few_subjects_per_parameter_set():
     pool = replace(pool, parameter_set=np.arange(pool.n) // per_set)
     found = operating.assurance(operating.simulator(the_plan, pool), pool)["power"]
     large = exponential_pool(the_plan, 100_000, hazards, seed=9)
-    power = rejection(simulate(the_plan, large, Size(100, (), 60), 4000, purpose="power").z[:, 0, 0])
+    power = rejection(simulate(the_plan, Job(large, Size(100, (), 60), 4000, "power")).z[:, 0, 0])
     error = np.hypot(found.std(ddof=1) / np.sqrt(n_sets), np.sqrt(power * (1 - power) / 4000))
     assert abs(found.mean() - power) <= 3 * error + 0.01  # the large pool's own error is about a point
 
@@ -147,7 +147,7 @@ def test_assurance_is_not_biased_by_few_subjects_per_parameter_set():
 def test_the_bias_of_a_restricted_mean_takes_every_replicate():
     the_plan = plan(estimand={"summary": "rmst_difference"})
     pool = exponential_pool(the_plan, 20_000, {"asct": CONTROL, "asct_cart": 0.4 * CONTROL})
-    world = operating.simulator(the_plan, pool).world(pool, Size(300, (), 150), 300, "bias", naive=True)
+    world = operating.simulator(the_plan, pool).world(Job(pool, Size(300, (), 150), 300, "bias", naive=True))
     found = operating.bias_table(the_plan, pool, world).set_index("analysis").loc["planned"]
     assert found["target"] > 60  # days
     assert found["in_trials"] == pytest.approx(found["target"], rel=0.15)

@@ -37,7 +37,9 @@ def design(
     replicates: Annotated[
         int | None, typer.Option(min=20, help="Trial replicates of the main world, instead of the number in the plan.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Shards of the pool worked at once; changes no number.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes for the pool, then for the replicates; changes no number.")
+    ] = 2,
     language: options.Language = "en",
 ) -> None:
     """Design a randomized trial: power, type I error, duration, bias, assurance, and a protocol synopsis."""
@@ -51,12 +53,14 @@ def design(
     with bars(console) as bar:
         simulated = _pool(read, folder, workers, bar, t)
         task = bar.add_task(t("design.fact.replicates"), total=study.total_replicates(read, simulated))
-        result = study.characterize(
-            read,
-            simulated,
-            counterfactual=study.counterfactual_pool(read),
-            progress=lambda done: bar.advance(task, done),
-        )
+        with study.replicate_workers(workers) as executor:
+            result = study.characterize(
+                read,
+                simulated,
+                counterfactual=study.counterfactual_pool(read),
+                progress=lambda done: bar.advance(task, done),
+                executor=executor,
+            )
     result.write(folder)
     page = design_report.write(result, folder, language)
     console.print(design_report.terminal(result, language))

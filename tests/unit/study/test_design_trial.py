@@ -8,12 +8,12 @@ import pytest
 
 from design_pool import exponential_pool, exponential_tables, plan
 from seedbed.errors import RunError
-from seedbed.study.design import characterize, operating, read, replicate
+from seedbed.study.design import characterize, operating, read, replicate, replicate_workers
 from seedbed.study.design.conduct import Draw, draw, entries, generator, randomize, strata_of
 from seedbed.study.design.estimand import Handling, cut, observe, visit_days, whole_pool
 from seedbed.study.design.plan import Accrual, StratificationFactor
 from seedbed.study.design.pool import from_tables
-from seedbed.study.design.replicate import Size, simulate
+from seedbed.study.design.replicate import Job, Size, simulate, simulate_all
 
 PFS = {"endpoint": "pfs"}
 
@@ -150,13 +150,27 @@ def test_strata_join_factors_and_cut_numbers():
 def test_replicates_repeat_bit_for_bit_and_differ_by_purpose():
     the_plan = plan(drop_out={"share_per_year": 0.1})
     pool = exponential_pool(the_plan, 2000, {"asct": 1 / 400, "asct_cart": 1 / 600})
-    looks = [simulate(the_plan, pool, Size(100, (20,), 50), 1500, purpose=purpose) for purpose in ("a", "a", "b")]
+    looks = [simulate(the_plan, Job(pool, Size(100, (20,), 50), 1500, purpose)) for purpose in ("a", "a", "b")]
     np.testing.assert_array_equal(looks[0].z, looks[1].z)
     np.testing.assert_array_equal(looks[0].day, looks[1].day)
     assert not np.array_equal(looks[0].z, looks[2].z)
     # the first chunk is the same however many replicates follow
-    fewer = simulate(the_plan, pool, Size(100, (20,), 50), 600, purpose="a")
+    fewer = simulate(the_plan, Job(pool, Size(100, (20,), 50), 600, "a"))
     np.testing.assert_array_equal(looks[0].z[:600], fewer.z)
+
+
+def test_processes_change_no_replicate():
+    the_plan = plan(drop_out={"share_per_year": 0.1})
+    pool = exponential_pool(the_plan, 2000, {"asct": 1 / 400, "asct_cart": 1 / 600})
+    jobs = [Job(pool, Size(100, (20,), 50), 4000, "a"), Job(pool.null(), Size(100, (), 50), 700, "b")]
+    done = []
+    with replicate_workers(2) as executor:
+        found = simulate_all(the_plan, jobs, executor=executor, progress=done.append)
+    assert sum(done) == 4700
+    for job, looks in zip(jobs, found, strict=True):
+        alone = simulate(the_plan, job)
+        np.testing.assert_array_equal(looks.z, alone.z)
+        np.testing.assert_array_equal(looks.estimate, alone.estimate)
 
 
 def test_truth_of_proportional_hazards_is_their_ratio():
@@ -270,7 +284,7 @@ def test_three_arms_share_the_level():
     hazards = {"asct": 1 / 300, "asct_cart": 1 / 900, "cart": 1 / 300}
     pool = exponential_pool(the_plan, 3000, hazards)
     simulation = operating.simulator(the_plan, pool)
-    world = simulation.world(pool, simulation.size(120), 300, "three")
+    world = simulation.world(Job(pool, simulation.size(120), 300, "three"))
     rejected = world.decisions.reject.mean(axis=0)
     assert rejected[0] > 0.5
     assert rejected[1] < 0.06
@@ -284,7 +298,7 @@ def test_without_a_number_of_events_a_pilot_finds_it():
     pool = exponential_pool(the_plan, 2000, {"asct": 1 / 400, "asct_cart": 1 / 500})
     simulation = operating.simulator(the_plan, pool)
     assert 20 < simulation.expected_events < 80
-    world = simulation.world(pool, simulation.size(80), 100, "pilot events")
+    world = simulation.world(Job(pool, simulation.size(80), 100, "pilot events"))
     assert (world.looks.day[:, 0] < world.looks.day[:, 1]).mean() > 0.9
 
 
@@ -303,7 +317,7 @@ def test_rates_of_those_lost_before_their_day_count_as_the_plan_says():
     for missing, expected in (("left_out", 1.0), ("failure", 0.67)):
         the_plan = plan(co_primary=[{**rate, "test": "superiority", "missing": missing}], **lossy)
         pool = exponential_pool(the_plan, 500, {"asct": 1 / 4000, "asct_cart": 1 / 4000})
-        looks = simulate(replace_final(the_plan), pool, Size(200, (), None), 200, purpose="rates")
+        looks = simulate(replace_final(the_plan), Job(pool, Size(200, (), None), 200, "rates"))
         assert looks.rates.mean() == pytest.approx(expected, abs=0.01)
 
 

@@ -20,6 +20,7 @@ from seedbed.study.design.work import (
     design,
     make_pool,
     read,
+    replicate_workers,
     total_replicates,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "read",
     "read_plan",
     "read_runs",
+    "replicate_workers",
     "total_replicates",
 ]

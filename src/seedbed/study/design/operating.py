@@ -7,7 +7,8 @@ number, is the variance that a pool of this size still leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,16 @@ from seedbed.study.design.decisions import Decisions, boundaries, decide, single
 from seedbed.study.design.estimand import Handling, cut, observe, whole_pool
 from seedbed.study.design.plan import Plan
 from seedbed.study.design.pool import PoolData
-from seedbed.study.design.replicate import Looks, Size, handling_of, simulate, summary_index, summary_values
+from seedbed.study.design.replicate import (
+    Job,
+    Looks,
+    Size,
+    handling_of,
+    simulate,
+    simulate_all,
+    summary_index,
+    summary_values,
+)
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], None]
@@ -39,7 +49,7 @@ class World:
     @property
     def n(self) -> int:
         """Number of replicates."""
-        return int(self.looks.day.shape[0])
+        return self.looks.n
 
     def success(self, *, ignoring_futility: bool = False) -> Floats:
         """Return for each replicate whether any comparison succeeded, (R,) of 0 and 1."""
@@ -53,16 +63,24 @@ class World:
 
 @dataclass(frozen=True)
 class Simulator:
-    """Runs worlds of one plan; `progress` is told the replicates done."""
+    """Runs worlds of one plan, on `executor` where there is one; `progress` is told the replicates done."""
 
     plan: Plan
     expected_events: float
     progress: Progress = lambda _n: None
+    executor: Executor | None = None
 
-    def world(self, pool: PoolData, size: Size, n: int, purpose: str, *, naive: bool = False) -> World:
-        """Return the world of a pool."""
-        looks = simulate(self.plan, pool, size, n, purpose=purpose, naive=naive, progress=self.progress)
-        return World(looks, decide(self.plan, looks, size, self.events_of(size)))
+    def world(self, job: Job) -> World:
+        """Return the world of a job."""
+        return self.worlds([job])[0]
+
+    def worlds(self, jobs: Sequence[Job]) -> list[World]:
+        """Return the worlds of jobs, worked side by side."""
+        found = simulate_all(self.plan, jobs, executor=self.executor, progress=self.progress)
+        return [
+            World(looks, decide(self.plan, looks, job.size, self.events_of(job.size)))
+            for job, looks in zip(jobs, found, strict=True)
+        ]
 
     def events_of(self, size: Size) -> float:
         """Return the events that a trial of this size expects at its final analysis."""
@@ -78,12 +96,14 @@ class Simulator:
         return Size(subjects, interim, scaled)
 
 
-def simulator(plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: None) -> Simulator:
+def simulator(
+    plan: Plan, pool: PoolData, *, progress: Progress = lambda _n: None, executor: Executor | None = None
+) -> Simulator:
     """Return the simulator of a plan; a pilot finds the expected events where the plan names none."""
     if plan.final.events:
-        return Simulator(plan, float(plan.final.events), progress)
-    looks = simulate(plan, pool, Size(plan.subjects, (), None), PILOT, purpose="pilot")
-    return Simulator(plan, float(looks.all_events[:, -1].mean()), progress)
+        return Simulator(plan, float(plan.final.events), progress, executor)
+    looks = simulate(plan, Job(pool, Size(plan.subjects, (), None), PILOT, "pilot"))
+    return Simulator(plan, float(looks.all_events[:, -1].mean()), progress, executor)
 
 
 def proportion_row(name: str, flags: Floats, pool_se: float = 0.0, **labels: object) -> dict[str, object]:
@@ -296,10 +316,9 @@ def by_size(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
     """Return power, events and duration for each number of subjects, with the closed form beside."""
     plan = simulation.plan
     target = truth(plan, pool, Handling.of_plan(plan)) if plan.estimand.summary == "hazard_ratio" else None
-    rows = []
-    for subjects in sorted({*plan.subjects_compared, plan.subjects}):
-        size = simulation.size(subjects)
-        world = simulation.world(pool, size, plan.replicates.by_size, f"size {subjects}")
+    rows, compared = [], sorted({*plan.subjects_compared, plan.subjects})
+    jobs = [Job(pool, simulation.size(n), plan.replicates.by_size, f"size {n}") for n in compared]
+    for subjects, world in zip(compared, simulation.worlds(jobs), strict=True):
         numbers = headline(world)
         closed = _closed_form(plan, target, float(world.looks.events[:, -1, 0].mean()))
         rows.append(
@@ -333,12 +352,11 @@ def assurance(simulation: Simulator, pool: PoolData) -> pd.DataFrame:
     if not sets:
         return pd.DataFrame(columns=["parameter_set", "power", "monte_carlo_se", "target"])
     each, size = replicates_per_set(plan, len(sets)), simulation.size(plan.subjects)
+    parts = [pool.take(members) for members in sets]
+    jobs = [Job(part, size, each, f"parameter set {n}", distinct=True) for n, part in enumerate(parts)]
     rows = []
-    for number, members in enumerate(sets):
-        part = pool.take(members)
-        purpose = f"parameter set {number}"
-        looks = simulate(plan, part, size, each, purpose=purpose, distinct=True, progress=simulation.progress)
-        power = float(World(looks, decide(plan, looks, size, simulation.expected_events)).success().mean())
+    for part, world in zip(parts, simulation.worlds(jobs), strict=True):
+        power = float(world.success().mean())
         rows.append(
             {
                 "parameter_set": int(part.parameter_set[0]),

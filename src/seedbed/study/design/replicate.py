@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -28,6 +29,8 @@ from seedbed.study.design.pool import PoolData
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CHUNK_ROWS = 60_000
+CHUNKS_AT_ONCE = 5
+"""Chunks that go to a process together: their pool goes along."""
 SUMMARIES = ("log_hazard_ratio", "rmst_difference", "survival_difference")
 Progress = Callable[[int], None]
 
@@ -68,53 +71,88 @@ class Looks:
     naive: Floats
     """(R, K, N) the estimand's summary by each naive analysis at the final analysis; NaN where not asked."""
 
+    @property
+    def n(self) -> int:
+        """Number of replicates."""
+        return int(self.day.shape[0])
+
     @classmethod
     def join(cls, parts: list[Looks]) -> Looks:
         """Return all replicates of several chunks in order."""
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
 
-def simulate(
-    plan: Plan,
-    pool: PoolData,
-    size: Size,
-    n_replicates: int,
-    *,
-    purpose: str,
-    naive: bool = False,
-    distinct: bool = False,
-    progress: Progress = lambda _n: None,
-) -> Looks:
-    """Simulate replicates of a trial.
+@dataclass(frozen=True)
+class Job:
+    """Replicates of one world that are wanted.
 
-    Parameters
+    Attributes
     ----------
-    plan : the trial
-    pool : the world it takes place in
+    pool : the world the trial takes place in
     size : subjects and events
     n_replicates : R
     purpose : name of the random stream; the same purpose gives the same replicates
     naive : also analyze by the plan's naive estimators
     distinct : draw each replicate's subjects without replacement
-    progress : called with the number of replicates done
-
-    Returns
-    -------
-    Looks
     """
-    per_chunk = max(1, CHUNK_ROWS // size.subjects)
-    strata = strata_of(plan.stratification.factors, pool.covariates)
-    starts = range(0, n_replicates, per_chunk)
 
-    def work(start: int) -> Looks:
-        count = min(per_chunk, n_replicates - start)
-        random = generator(plan.replicates.seed, purpose, start // per_chunk)
-        drawn = draw(plan, pool, strata, (count, size.subjects), random, distinct=distinct)
-        looks = look_at(plan, pool, drawn, size, naive=naive)
-        progress(count)
-        return looks
+    pool: PoolData
+    size: Size
+    n_replicates: int
+    purpose: str
+    naive: bool = False
+    distinct: bool = False
 
-    return Looks.join([work(start) for start in starts])
+    @property
+    def per_chunk(self) -> int:
+        """Replicates that are worked as one array."""
+        return max(1, CHUNK_ROWS // self.size.subjects)
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks, the last one perhaps smaller."""
+        return -(-self.n_replicates // self.per_chunk)
+
+
+def simulate(plan: Plan, job: Job, *, progress: Progress = lambda _n: None) -> Looks:
+    """Simulate the replicates of one job here; `progress` is called with the number of replicates done."""
+    return simulate_all(plan, [job], progress=progress)[0]
+
+
+def simulate_all(
+    plan: Plan, jobs: Sequence[Job], *, executor: Executor | None = None, progress: Progress = lambda _n: None
+) -> list[Looks]:
+    """Simulate the replicates of several jobs, some chunks at a time, on `executor` where there is one.
+
+    Random numbers belong to a purpose and a chunk, so that results do not depend on where a chunk is worked.
+    """
+    pieces = [
+        (number, first, min(first + CHUNKS_AT_ONCE, job.chunks))
+        for number, job in enumerate(jobs)
+        for first in range(0, job.chunks, CHUNKS_AT_ONCE)
+    ]
+    if executor is None:
+        found = (simulate_chunks(plan, jobs[number], first, last) for number, first, last in pieces)
+    else:
+        futures = [executor.submit(simulate_chunks, plan, jobs[number], first, last) for number, first, last in pieces]
+        found = (future.result() for future in futures)
+    parts: list[list[Looks]] = [[] for _ in jobs]
+    for (number, _, _), looks in zip(pieces, found, strict=True):
+        parts[number].append(looks)
+        progress(looks.n)
+    return [Looks.join(of_job) for of_job in parts]
+
+
+def simulate_chunks(plan: Plan, job: Job, first: int, last: int) -> Looks:
+    """Simulate the chunks of a job from `first` up to but not `last`."""
+    strata = strata_of(plan.stratification.factors, job.pool.covariates)
+    parts = []
+    for chunk in range(first, last):
+        count = min(job.per_chunk, job.n_replicates - chunk * job.per_chunk)
+        random = generator(plan.replicates.seed, job.purpose, chunk)
+        drawn = draw(plan, job.pool, strata, (count, job.size.subjects), random, distinct=job.distinct)
+        parts.append(look_at(plan, job.pool, drawn, job.size, naive=job.naive))
+    return Looks.join(parts)
 
 
 def look_at(plan: Plan, pool: PoolData, drawn: Draw, size: Size, *, naive: bool) -> Looks:

@@ -6,6 +6,8 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from seedbed.study.design import plan as plans
 from seedbed.study.design.operating import Simulator, World
 from seedbed.study.design.plan import Plan
 from seedbed.study.design.pool import PoolData, read_runs
-from seedbed.study.design.replicate import Size
+from seedbed.study.design.replicate import Job, Size
 from seedbed.trial.execution import Where
+from seedbed.trial.workers import open_processes
 
 Progress = Callable[[int], None]
 FILE_NAME = "design.json"
@@ -95,7 +98,7 @@ def design(  # noqa: PLR0913 -- named options with defaults
     pool : simulated subjects; by default those the plan names, simulated first where it names a protocol
     pool_folder : where the simulated pool is kept and found again; ``runs/pool-<plan>`` by default
     pool_subjects, replicates : instead of the numbers in the plan
-    workers : shards of the pool worked at once; changes no number
+    workers : shards of the pool worked at once, then replicates; changes no number
     where : ``"threads"``, which suits notebooks, or ``"processes"``, which is faster
     progress, pool_progress : told the replicates done, and the shards of the pool done
 
@@ -115,13 +118,21 @@ def design(  # noqa: PLR0913 -- named options with defaults
     if pool is None:
         pool = make_pool(plan, pool_folder, workers=workers, where=where, progress=pool_progress)
     source = library.find("plans", name_or_path)
-    result = characterize(plan, pool, counterfactual=counterfactual_pool(plan), progress=progress)
+    with replicate_workers(workers if where == "processes" else 1) as executor:
+        result = characterize(
+            plan, pool, counterfactual=counterfactual_pool(plan), progress=progress, executor=executor
+        )
     facts = {
         **result.facts,
         "plan_hash": content_hash(source),
         "seconds": round(time.monotonic() - began, 1),
     }
     return Design(plan, result.tables, facts)
+
+
+def replicate_workers(workers: int) -> AbstractContextManager[Executor | None]:
+    """Open the processes that work trial replicates, None for one: threads gain nothing there."""
+    return open_processes(workers) if workers > 1 else nullcontext()
 
 
 def make_pool(
@@ -174,7 +185,12 @@ def _block_replicates(plan: Plan, n_blocks: int) -> int:
 
 
 def characterize(
-    plan: Plan, pool: PoolData, *, counterfactual: PoolData | None = None, progress: Progress = lambda _n: None
+    plan: Plan,
+    pool: PoolData,
+    *,
+    counterfactual: PoolData | None = None,
+    progress: Progress = lambda _n: None,
+    executor: Executor | None = None,
 ) -> Design:
     """Return the design of a plan on a pool that is at hand.
 
@@ -183,8 +199,10 @@ def characterize(
     pool : the world of the trial
     counterfactual : the same patients in a world where events handled as hypothetical cannot happen; it gives the
         target's true value. Without it the value is that of censoring at the event, and the report says so.
+    progress : told the replicates done
+    executor : processes that work the replicates; here, one after another, without. It changes no number
     """
-    simulation = operating.simulator(plan, pool, progress=progress)
+    simulation = operating.simulator(plan, pool, progress=progress, executor=executor)
     size = simulation.size(plan.subjects)
     worlds = _worlds(simulation, pool, size)
     blocks = _blocks(simulation, pool, size)
@@ -211,20 +229,17 @@ def characterize(
 def _worlds(simulation: Simulator, pool: PoolData, size: Size) -> dict[str, World]:
     """Return the simulated world, the null world, and the world at the margin where there is one."""
     plan, n = simulation.plan, simulation.plan.replicates.main
-    worlds = {
-        "simulated": simulation.world(pool, size, n, "simulated", naive=True),
-        "null": simulation.world(pool.null(), size, n, "null"),
-    }
+    jobs = {"simulated": Job(pool, size, n, "simulated", naive=True), "null": Job(pool.null(), size, n, "null")}
     margin = operating.margin_world(plan, pool)
     if margin is not None:
-        worlds["at_margin"] = simulation.world(margin, size, n, "at margin")
-    return worlds
+        jobs["at_margin"] = Job(margin, size, n, "at margin")
+    return dict(zip(jobs, simulation.worlds(list(jobs.values())), strict=True))
 
 
 def _blocks(simulation: Simulator, pool: PoolData, size: Size) -> list[World]:
     rows = operating.block_rows(simulation.plan, pool)
     each = _block_replicates(simulation.plan, len(rows))
-    return [simulation.world(pool.take(members), size, each, f"block {number}") for number, members in enumerate(rows)]
+    return simulation.worlds([Job(pool.take(some), size, each, f"block {n}") for n, some in enumerate(rows)])
 
 
 def _characteristics(worlds: Mapping[str, World], blocks: list[World]) -> pd.DataFrame:
