@@ -66,11 +66,23 @@ class Claim(Content):
     predictions: tuple[Prediction, ...] = ()
 
 
+class Implausible(Content):
+    """A statement of ``seedbed check plausibility`` that fails on the frozen ensemble, and why."""
+
+    check: int
+    statement: str
+    value: float
+    range: tuple[float, float]
+    reason: str
+
+
 class Claims(Content):
-    """All claims of the review."""
+    """All claims of the review, and what a physician would not believe of the model that answers them."""
 
     review: str
     claims: tuple[Claim, ...]
+    plausibility: str = ""
+    implausible: tuple[Implausible, ...] = ()
 
 
 class Answer(Content):
@@ -204,6 +216,8 @@ def page(predictions: Mapping[str, Answer] | None = None, name: Namer = _plain) 
     tally = "; ".join(f"{times} {VERDICTS[verdict]}" for verdict, times in often.items())
     parts = [_HEAD.format(review=study(content.review).title, tally=tally, n=len(content.claims))]
     parts += [_section(number, claim, answers, name) for number, claim in enumerate(content.claims, start=1)]
+    if content.implausible:
+        parts.append(_implausible(content))
     return "\n".join(parts)
 
 
@@ -226,6 +240,16 @@ def _section(number: int, claim: Claim, answers: Mapping[str, Answer], name: Nam
     lines += ["", "| the model is asked | prediction | made with |", "|---|---|---|"]
     lines += [_line(question.question(name), question, answers.get(question.key)) for question in claim.predictions]
     return "\n".join([*lines, ""])
+
+
+def _implausible(content: Claims) -> str:
+    head = ["## What is not plausible about the model", "", content.plausibility.strip(), ""]
+    table = ["| check | statement | value | range | why |", "|---|---|---|---|---|"]
+    table += [
+        f"| {item.check} | {item.statement} | {item.value:g} | {item.range[0]:g} to {item.range[1]:g} | {item.reason} |"
+        for item in content.implausible
+    ]
+    return "\n".join([*head, *table, ""])
 
 
 def _line(words: str, question: Prediction, answer: Answer | None) -> str:

@@ -52,17 +52,23 @@ def selection(setting: Setting) -> Section | None:
 
 
 def compared(setting: Setting) -> tuple[str, str] | None:
-    """Return the two arms that took different patients, the combined one first: of an emulated study, or of two."""
+    """Return the two arms to be compared, the combined one first; None where nothing but chance allocates patients.
+
+    They are the two of a protocol that takes different patients for them, or of an emulated study that gave one of them
+    the combination, as its physicians chose in ways that may be unknown.
+    """
     run = setting.run
-    emulated = (run.protocol.get("emulates") or {}).get("arms", run.arms)
-    arms = [arm for arm in run.arms if arm in emulated]
+    study = (run.protocol.get("emulates") or {}).get("arms")
+    arms = [arm for arm in run.arms if arm in (study or run.arms)]
     few = run.endpoints["subject"].nunique() < LEAST_SUBJECTS
     if len(arms) != 2 or few or "selected" not in run.endpoints:
         return None
     first, second = sorted(arms, key=lambda arm: not setting.combines(arm))
     chosen = [_selected(run, arm) for arm in (first, second)]
     both = pd.concat(chosen, axis=1, join="inner")
-    return None if both.iloc[:, 0].equals(both.iloc[:, 1]) else (first, second)
+    same_patients = both.iloc[:, 0].equals(both.iloc[:, 1])
+    same_therapy = setting.combines(first) == setting.combines(second)
+    return None if same_patients and (study is None or same_therapy) else (first, second)
 
 
 def _selected(run: Run, arm: str) -> pd.Series:
