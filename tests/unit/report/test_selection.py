@@ -11,7 +11,9 @@ from seedbed.report.sections import selection
 def setting(emulates, chosen, combined=("both",)):
     n = 200
     rows = [
-        {"subject": subject, "arm": arm, "selected": took(subject)} for arm, took in chosen.items() for subject in range(n)
+        {"subject": subject, "arm": arm, "selected": took(subject)}
+        for arm, took in chosen.items()
+        for subject in range(n)
     ]
     endpoints = pd.DataFrame(rows)
     run = SimpleNamespace(
