@@ -165,4 +165,4 @@ def test_changes_from_the_command_line():
     plan = changed(read_plan("design_asct_cart_tp53"), pool=Path("there"), pool_subjects=500, replicates=1000)
     assert plan.pool.runs == ("there",)
     assert plan.pool.protocol is None
-    assert (plan.pool.subjects, plan.replicates.main, plan.replicates.by_size) == (500, 1000, 200)
+    assert (plan.pool.subjects, plan.replicates.main, plan.replicates.by_size) == (500, 1000, 100)
