@@ -32,3 +32,11 @@ def test_a_claim_that_cites_an_unknown_row_is_refused(tmp_path):
     path.write_text(f"review: yan_2025_review\nclaims:\n  - {claim}\n")
     with pytest.raises(ContentError, match=r'unknown row "zuma_1.axi_cel.crr".*did you mean "zuma_1.axi_cel.cr'):
         pages.read_claims(path)
+
+
+def test_what_is_not_plausible_lies_outside_its_range_and_stands_on_the_page():
+    failing = pages.claims().implausible
+    assert failing
+    assert not [item for item in failing if item.range[0] <= item.value <= item.range[1]]
+    page = pages.page({})
+    assert all(f"| {item.statement} | {item.value:g} |" in page for item in failing)
