@@ -14,9 +14,10 @@ def peak_memory_mib() -> float | None:
     Linux is asked for the peak of the program that runs now: its ``ru_maxrss`` goes on from the process that started
     this one, however small this one is.
     """
-    if _STATUS.exists():
-        peak = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-        return round(int(peak.split()[1]) / 2**10, 1)
+    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
+    for line in lines:
+        if line.startswith("VmHWM:"):  # some sandboxes do not tell it
+            return round(int(line.split()[1]) / 2**10, 1)
     if sys.platform == "win32":
         return None
     import resource
