@@ -193,6 +193,5 @@ def _results(simulate: Simulator, batches: list[Batch], workers: int) -> Iterato
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
-        except BaseException:
+        finally:  # after an interruption, what has not begun is not worked any more
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
