@@ -96,7 +96,8 @@ def test_of_two_commands_that_make_a_folder_at_once_one_is_refused(finished, tmp
 def test_a_run_lists_its_inputs_and_its_memory(finished):
     assert {file.name for file in finished.glob("*.yaml")} == {"protocol.yaml", "population.yaml"}
     held = manifest.read(finished)
-    assert 0 < held.worker_memory_mib <= held.memory_mib < 20_000  # one worker: the same process
+    assert 0 < held.worker_memory_mib < 20_000
+    assert held.memory_mib > held.worker_memory_mib - 1  # one worker, the same process; Linux counts pages in batches
 
 
 def test_an_unknown_protocol_names_the_nearest():
