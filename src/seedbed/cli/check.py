@@ -78,7 +78,7 @@ def contradictions(
         console.print(table)
         sets = ["{" + ", ".join(found) + "}" for found in study.sufficient(answers)]
         console.print(f"Sets that suffice: {'; '.join(sets) or 'none'}.")
-        console.print("None is identified: the studies differ in all of them at once.")
+        console.print("None is identified: the published results do not tell which of them is at work.")
 
 
 def _table(plan: object, readings: list, language: str) -> Table:

@@ -97,10 +97,13 @@ class Writer:
         """Return the text of ``void name(work, shared)`` that stores each (slot, node) of `results`."""
         nodes = self._needed([node for _, node in results])
         self._count_uses(nodes, [node for _, node in results])
+        slots: dict[int, list[int]] = {}
+        for slot, node in results:
+            slots.setdefault(node, []).append(slot)
         for node in nodes:
             self._write(node)
-        for slot, node in results:
-            self._store(slot, self.names[node] if node in self.names else self._late(node))
+            for slot in slots.get(node, ()):  # at once: a result that waits takes a register
+                self._store(slot, self._name(node))
         head = f"define internal void @{name}(ptr noalias %work, ptr noalias readonly %shared) #0 {{\nentry:"
         return "\n".join([head, *self.lines, "  ret void", "}", ""])
 
@@ -109,15 +112,18 @@ class Writer:
         return node in self.places.fixed_varied or node in self.places.fixed_shared
 
     def _needed(self, roots: Sequence[int]) -> list[int]:
-        needed: set[int] = set()
-        waiting = list(roots)
-        while waiting:
-            node = waiting.pop()
-            if node not in needed:
-                needed.add(node)
-                if not self._is_loaded(node):
-                    waiting.extend(self.graph.arguments[node])
-        return sorted(needed)
+        """Return the nodes of one root after the other, arguments first: what is computed is soon used."""
+        found: dict[int, None] = {}
+        for root in roots:
+            waiting = [root]
+            while waiting:
+                arguments = () if self._is_loaded(waiting[-1]) else self.graph.arguments[waiting[-1]]
+                missing = [a for a in arguments if a not in found]
+                if missing:
+                    waiting.append(missing[0])
+                else:
+                    found[waiting.pop()] = None
+        return list(found)
 
     def _count_uses(self, nodes: Sequence[int], roots: Sequence[int]) -> None:
         for node in nodes:
@@ -203,8 +209,8 @@ class Writer:
         return text
 
     def _extreme(self, operation: str, a: str, b: str) -> str:
-        # A NaN in `a` survives, and x86 has this comparison and choice as one instruction.
-        relation = "ole" if operation == "max" else "oge"
+        # A NaN in `a` survives, and x86 has this comparison and choice as one instruction (not that with "or equal").
+        relation = "olt" if operation == "max" else "ogt"
         t = self.target
         mask = self._vector(f"fcmp {relation} {t.vector} {a}, {b}")
         return self._vector(f"select {t.mask} {mask}, {t.vector} {b}, {t.vector} {a}")

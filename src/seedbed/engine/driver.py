@@ -20,6 +20,7 @@ from seedbed.engine.language import (
     Reals,
     Vectors,
     any_lane,
+    by_four,
     entry,
     fetch_add,
     floats,
@@ -35,10 +36,11 @@ from seedbed.engine.language import (
 __all__ = ["KERNELS", "Floats", "Ints", "Reals", "Vectors"]
 
 NAN = math.nan
+LARGEST_GROWTH = 50.0  # of a step: the first one after a dose is short on purpose
 OK, TOO_MANY_STEPS, STEP_VANISHED, NOT_FINITE, EVENT_CYCLE, BAD_START = range(6)
 CONSTANTS = {
     "OK": OK, "TOO_MANY_STEPS": TOO_MANY_STEPS, "STEP_VANISHED": STEP_VANISHED, "NOT_FINITE": NOT_FINITE,
-    "EVENT_CYCLE": EVENT_CYCLE, "BAD_START": BAD_START, "NAN": NAN,
+    "EVENT_CYCLE": EVENT_CYCLE, "BAD_START": BAD_START, "NAN": NAN, "LARGEST_GROWTH": LARGEST_GROWTH,
 }  # fmt: skip
 
 # Known while translating: the memory layout, and functions emitted elsewhere.
@@ -142,15 +144,17 @@ def load(job: Ints, work: Vectors, clock: Floats, flags: Ints, lane: int, patien
     fixed = floats(job[at.JOB_FIXED])
     times = floats(job[at.JOB_CLOCK])
     status = ints(job[at.JOB_STATUS])
+    memory = floats(job[at.JOB_MEMORY])
+    output = floats(job[at.JOB_OUTPUT])
     size = job[at.JOB_N_TIMES] * at.N_OBSERVABLES
-    for i in range(size):
-        floats(job[at.JOB_OUTPUT])[patient * size + i] = NAN
+    for i in range(patient * size, (patient + 1) * size):
+        output[i] = NAN
     for i in range(at.N_STATES):
         lanes[(at.Y + i) * at.LANES + lane] = states[patient * at.N_STATES + i]
     for i in range(at.N_FIXED):
         lanes[(at.FIXED + i) * at.LANES + lane] = fixed[patient * at.N_FIXED + i]
     for i in range(at.N_MEMORY):
-        lanes[(at.MEMORY + i) * at.LANES + lane] = floats(job[at.JOB_MEMORY])[patient * at.N_MEMORY + i]
+        lanes[(at.MEMORY + i) * at.LANES + lane] = memory[patient * at.N_MEMORY + i]
     clock[at.NOW * at.LANES + lane] = times[patient * at.N_CLOCK]
     clock[at.PROPOSAL * at.LANES + lane] = times[patient * at.N_CLOCK + 1]
     lanes[at.TIME * at.LANES + lane] = times[patient * at.N_CLOCK]
@@ -325,7 +329,7 @@ def judge_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> int:
 def accept(work: Vectors, clock: Floats, flags: Ints, lane: int) -> None:
     """Note where the step ends and how long the next may be."""
     tried = clock[at.TRIED * at.LANES + lane]
-    factor = min(max(reals(work)[at.FACTOR * at.LANES + lane], 0.2), 8.0)
+    factor = min(max(reals(work)[at.FACTOR * at.LANES + lane], 0.2), LARGEST_GROWTH)
     if flags[at.LAST_REJECTED * at.LANES + lane] != 0:
         factor = min(factor, 1.0)
     following = tried * factor
@@ -401,7 +405,9 @@ def take_steps(job: Ints, work: Vectors, clock: Floats, flags: Ints) -> None:
 def commit(work: Vectors, clock: Floats, flags: Ints) -> None:
     """Make the end of the step the current state of the accepted lanes."""
     lanes = reals(work)
+    accepted = 0
     for lane in range(at.LANES):
+        accepted += flags[at.ACCEPTED * at.LANES + lane]
         lanes[at.CHOSEN * at.LANES + lane] = float(flags[at.ACCEPTED * at.LANES + lane])
     taken = work[at.CHOSEN] > vector(0.5)
     cut = 0
@@ -410,11 +416,15 @@ def commit(work: Vectors, clock: Floats, flags: Ints) -> None:
         if any_lane(work[at.PART] < vector(1.0)):
             interpolate_all(work)
             cut = 1
-    for i in range(at.N_STATES):
-        end = work[at.Y_NEW + i]
-        if cut != 0:
-            end = work[at.STAGE + i]
-        work[at.Y + i] = where(taken, end, work[at.Y + i])
+    if accepted == at.LANES and cut == 0:
+        for i in by_four(at.N_STATES):
+            work[at.Y + i] = work[at.Y_NEW + i]
+    else:
+        for i in range(at.N_STATES):
+            end = work[at.Y_NEW + i]
+            if cut != 0:
+                end = work[at.STAGE + i]
+            work[at.Y + i] = where(taken, end, work[at.Y + i])
     for lane in range(at.LANES):
         if flags[at.ACCEPTED * at.LANES + lane] != 0:
             advance_clock(work, clock, flags, lane)
@@ -508,9 +518,9 @@ def write_row(job: Ints, work: Vectors, flags: Ints, lane: int) -> None:
     """Copy a lane's observables to the output table and move on to the next output time."""
     patient = flags[at.PATIENT * at.LANES + lane]
     row = patient * job[at.JOB_N_TIMES] + flags[at.NEXT_OUTPUT * at.LANES + lane]
+    output = floats(job[at.JOB_OUTPUT])
     for i in range(at.N_OBSERVABLES):
-        value = reals(work)[(at.OBSERVED + i) * at.LANES + lane]
-        floats(job[at.JOB_OUTPUT])[row * at.N_OBSERVABLES + i] = value
+        output[row * at.N_OBSERVABLES + i] = reals(work)[(at.OBSERVED + i) * at.LANES + lane]
     flags[at.NEXT_OUTPUT * at.LANES + lane] += 1
 
 

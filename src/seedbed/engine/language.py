@@ -16,8 +16,9 @@ Ints    memory of 64-bit integers
 ======= ================================================================================================
 
 Names that are not local are constants of the translation (`constants`), evaluated while translating: that is how the
-memory layout and the coefficients of the method enter. ``for k in static(range(...))`` is unrolled, and ``if
-static(...)`` keeps only the branch that is taken.
+memory layout and the coefficients of the method enter. ``for k in static(range(...))`` is written out, ``for k in
+by_four(n)`` counts to n, known while translating, and writes four turns at once, and ``if static(...)`` keeps only the
+branch that is taken.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def _only_in_kernels(*_arguments: Any) -> Any:
 
 #: a vector with the same value in each lane; the value where a mask holds, else another; a * b + c
 vector = where = fma = sqrt = _only_in_kernels
+#: the numbers below a static number, for a loop whose body is written four times
+by_four = _only_in_kernels
 #: whether a mask holds in any lane; atomic addition that returns the old value
 any_lane = fetch_add = _only_in_kernels
 #: the memory at an address, as one of the four kinds of memory
@@ -443,6 +446,8 @@ class _Function:
             self._unrolled(node, call)
         elif call.func.id == "range":
             self._counted(node.target.id, call, node.body)
+        elif call.func.id == "by_four":
+            self._by_four(node, call)
         else:
             raise self._fail(node, "loop outside the subset")
 
@@ -459,6 +464,17 @@ class _Function:
             self.constants.pop(name, None)
         else:
             self.constants[name] = before
+
+    def _by_four(self, node: ast.For, call: ast.Call) -> None:
+        """Write a loop whose body is four turns, which then share the constants they load, and the turns left."""
+        known, n = self._static(call.args[0])
+        if not known:
+            raise self._fail(node, "not static")
+        name = node.target.id  # type: ignore[attr-defined]
+        first, loop, following = ast.parse(f"{name} = 0\nwhile {name} < {n - n % 4}: pass\n{name} = {name} + 1").body
+        turn = [*node.body, following]
+        loop.body = 4 * turn  # type: ignore[attr-defined]
+        self._block([first, *([loop] if n >= 4 else []), *(n % 4 * turn)])
 
     def _counted(self, name: str, call: ast.Call, body: list[ast.stmt]) -> None:
         bounds = [self._convert(self._value(a), "int") for a in call.args]

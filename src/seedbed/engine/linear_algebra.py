@@ -36,7 +36,7 @@ class Factorization:
         """Multiply-adds of one factorization, a measure of its cost and of the length of its code."""
         return sum(1 + len(self.upper[k]) for row in self.lower for k in row)
 
-    def rows(self) -> Iterable[int]:
+    def rows(self) -> range:
         """Return positions 0, 1, ... in elimination order; `order` gives the state of each."""
         return range(len(self.order))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +28,7 @@ ALIGNMENT = 64
 MAX_EVENT_ROUNDS = 100
 LONGEST_PLAN = 20_000  # multiply-adds of a factorization that are still written out one by one
 LONGEST_FUNCTION = 6_000  # nodes of an expression function before it is split
+LAST_ROWS = 10  # rows of a triangular solve worked side by side; with what else they need, they fill 16 registers
 UNROLLED_STATES = 16  # more observed states than this are interpolated all together, in a loop
 LANES_BY_FEATURE = (("avx512f", 8), ("avx2", 4))
 MODEL_FUNCTIONS = (
@@ -348,36 +349,53 @@ def factorize_text(plan: linear_algebra.Factorization, at: SimpleNamespace, targ
     out = _Lines(target)
     one = target.splat(1.0)
     for p in plan.rows():
-        row = {q: out.load("%work", at.MATRIX + _slot(plan, p, q)) for q in (*plan.lower[p], p, *plan.upper[p])}
+        row: dict[int, str] = {}
         for q in plan.lower[p]:
-            row[q] = out.times(row[q], out.load("%work", at.MATRIX + _slot(plan, q, q)))
+            here = at.MATRIX + _slot(plan, p, q)
+            multiplier = out.times(row.get(q) or out.load("%work", here), _entry(out, plan, at, q, q))
+            out.store("%work", here, multiplier)
             for r in plan.upper[q]:
-                row[r] = out.minus_product(row[r], row[q], out.load("%work", at.MATRIX + _slot(plan, q, r)))
-        row[p] = out.emit(f"fdiv {target.vector} {one}, {row[p]}")
-        for q, text in row.items():
-            out.store("%work", at.MATRIX + _slot(plan, p, q), text)
+                total = row.get(r) or _entry(out, plan, at, p, r)
+                row[r] = out.minus_product(total, multiplier, _entry(out, plan, at, q, r))
+        row[p] = out.emit(f"fdiv {target.vector} {one}, {row.get(p) or _entry(out, plan, at, p, p)}")
+        for q in (p, *plan.upper[p]):
+            if q in row:
+                out.store("%work", at.MATRIX + _slot(plan, p, q), row[q])
     head = "define internal void @factorize(ptr noalias %work) #0 {\nentry:"
     return "\n".join([head, *out.lines, "  ret void", "}", ""])
 
 
 def solve_text(plan: linear_algebra.Factorization, at: SimpleNamespace, target: Target) -> str:
-    """Write the two triangular solves: from RATE to the vector that starts at slot `result`."""
+    """Write the two triangular solves: from RATE to the vector that starts at slot `result`.
+
+    The long rows at the end take up each unknown as soon as it is known, all of them side by side in registers; the
+    short rows take up theirs one row after the other. In each row the unknown found last comes last.
+    """
     out = _Lines(target)
-    order = plan.order
-    x: dict[int, str] = {}
+    x = {p: out.load("%work", at.RATE + plan.order[p]) for p in plan.rows()}
+
+    def take_up(places: Iterable[tuple[int, int]]) -> None:
+        for p, q in places:
+            x[p] = out.minus_product(x[p], x[q], _entry(out, plan, at, p, q))
+
+    last = plan.rows()[-LAST_ROWS:]
     for p in plan.rows():
-        x[p] = out.load("%work", at.RATE + order[p])
-        for q in plan.lower[p]:
-            x[p] = out.minus_product(x[p], x[q], out.load("%work", at.MATRIX + _slot(plan, p, q)))
+        take_up((p, q) for q in plan.lower[p] if p not in last)
+        take_up((row, p) for row in last if p in plan.lower[row])
     for p in reversed(plan.rows()):
-        for q in plan.upper[p]:
-            x[p] = out.minus_product(x[p], x[q], out.load("%work", at.MATRIX + _slot(plan, p, q)))
-        x[p] = out.times(x[p], out.load("%work", at.MATRIX + _slot(plan, p, p)))
+        take_up((p, q) for q in reversed(plan.upper[p]) if p not in last)
+        x[p] = out.times(x[p], _entry(out, plan, at, p, p))
+        take_up((row, p) for row in last if p in plan.upper[row])
     base = out.emit(f"getelementptr {target.vector}, ptr %work, i64 %result")
     for p in plan.rows():
-        out.store(base, order[p], x[p])
+        out.store(base, plan.order[p], x[p])
     head = "define internal void @solve(ptr noalias %work, i64 %result) #0 {\nentry:"
     return "\n".join([head, *out.lines, "  ret void", "}", ""])
+
+
+def _entry(out: _Lines, plan: linear_algebra.Factorization, at: SimpleNamespace, p: int, q: int) -> str:
+    """Load one entry of the factors, by positions in the order of elimination."""
+    return out.load("%work", at.MATRIX + _slot(plan, p, q))
 
 
 def _slot(plan: linear_algebra.Factorization, p: int, q: int) -> int:

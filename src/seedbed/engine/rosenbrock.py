@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seedbed.engine.language import Reals, Vector, Vectors, fma, kernel, sqrt, static, template, vector, where
+from seedbed.engine.language import Reals, Vector, Vectors, by_four, fma, kernel, sqrt, static, template, vector, where
 
 N_STAGES = 8
 ORDER = 5
@@ -77,7 +77,7 @@ def attempt(work: Vectors, shared: Reals) -> None:
     inverse = vector(1.0) / step
     work[at.DIAGONAL] = inverse * vector(1.0 / GAMMA)
     work[at.STAGE_TIME] = work[at.TIME]
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         work[at.STAGE + i] = work[at.Y + i]
     rates_and_matrix(work, shared)
     factorize(work)
@@ -88,17 +88,17 @@ def attempt(work: Vectors, shared: Reals) -> None:
             rates(work, shared)
             add_stages(work, inverse, stage)
         if static(at.TIME_DEPENDENT and TIME_SLOPES[stage] != 0.0):
-            for i in range(at.N_STATES):
+            for i in by_four(at.N_STATES):
                 work[at.RATE + i] = fma(work[at.SLOPE + i], step * vector(TIME_SLOPES[stage]), work[at.RATE + i])
         solve(work, at.K + stage * at.N_STATES)
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         work[at.Y_NEW + i] = work[at.STAGE + i] + work[at.K + (N_STAGES - 1) * at.N_STATES + i]
 
 
 @template
 def stage_state(work: Vectors, stage: int) -> None:
     """Set STAGE to y + sum_j a_ij k_j; the last two stages only add the one before."""
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         if static(stage > 5):
             work[at.STAGE + i] = work[at.STAGE + i] + work[at.K + (stage - 1) * at.N_STATES + i]
         else:
@@ -111,7 +111,7 @@ def stage_state(work: Vectors, stage: int) -> None:
 @template
 def add_stages(work: Vectors, inverse: Vector, stage: int) -> None:
     """Add sum_j (C_ij/h) k_j to RATE."""
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         earlier = work[at.K + i] * vector(C[stage][0])
         for j in static(range(1, stage)):
             earlier = fma(vector(C[stage][j]), work[at.K + j * at.N_STATES + i], earlier)
@@ -123,7 +123,7 @@ def measure_error(work: Vectors, tolerances: Reals) -> None:
     """Set ERROR to the scaled root mean square of the error, and FACTOR to the step change it suggests."""
     total = vector(0.0)
     relative = vector(tolerances[at.RELATIVE])
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         larger = max(abs(work[at.Y + i]), abs(work[at.Y_NEW + i]))
         scale = fma(relative, larger, vector(tolerances[at.ABSOLUTE + i]))
         ratio = work[at.K + (N_STAGES - 1) * at.N_STATES + i] / scale
@@ -158,7 +158,7 @@ def interpolate(work: Vectors) -> None:
     """Set STAGE_TIME and the states that anything looks at to the fraction THETA of the last step."""
     work[at.STAGE_TIME] = fma(work[at.THETA], work[at.STEP], work[at.TIME])
     if static(len(at.SEEN) == at.N_STATES):
-        for i in range(at.N_STATES):
+        for i in by_four(at.N_STATES):
             interpolate_state(work, i)
     else:
         for i in static(at.SEEN):
@@ -169,7 +169,7 @@ def interpolate(work: Vectors) -> None:
 def interpolate_all(work: Vectors) -> None:
     """Set STAGE_TIME and STAGE to the fraction THETA of the last step."""
     work[at.STAGE_TIME] = fma(work[at.THETA], work[at.STEP], work[at.TIME])
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         interpolate_state(work, i)
 
 
@@ -188,12 +188,12 @@ def interpolate_state(work: Vectors, i: int) -> None:
 def initial_step(work: Vectors, shared: Reals, tolerances: Reals) -> None:
     """Set FACTOR to a first step length from Y: one that changes the state by about 1 % of its scale."""
     work[at.STAGE_TIME] = work[at.TIME]
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         work[at.STAGE + i] = work[at.Y + i]
     rates(work, shared)
     size = vector(0.0)
     speed = vector(0.0)
-    for i in range(at.N_STATES):
+    for i in by_four(at.N_STATES):
         scale = fma(vector(tolerances[at.RELATIVE]), abs(work[at.Y + i]), vector(tolerances[at.ABSOLUTE + i]))
         inverse = vector(1.0) / scale
         size = fma(work[at.Y + i] * inverse, work[at.Y + i] * inverse, size)

@@ -7,11 +7,11 @@ the unchanged study. The studies differ in all of these at once, so that no set 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,11 +37,16 @@ REPEATS = 40
 
 
 class Difference(Content):
-    """One way in which the second study differs: what changes in the emulation, and perhaps the product."""
+    """One way in which the second study differs: what changes in the emulation, and perhaps the product.
+
+    Conditions on covariates are added to those of the first study and take the place of those on the same covariate.
+    What is `always` changed is what the second result is about; the other differences are only supposed.
+    """
 
     describes: Words
     changes: dict[str, object]
     product: str | None = None
+    always: bool = False
 
 
 class Side(Content):
@@ -128,7 +133,7 @@ def examine(
     """
     found = read_ensemble(ensemble)
     answers = []
-    for changed in subsets(tuple(item.differences)):
+    for changed in subsets(item.differences):
         report(", ".join(changed) or "as published")
         events, n = counts(item.second if changed else item.first)
         draws = _shares(item, changed, found, subjects, seed)
@@ -146,21 +151,27 @@ def sufficient(answers: list[Answer]) -> list[tuple[str, ...]]:
     return [answer.changed for answer in answers[1:] if answer.carries]
 
 
-def subsets(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield all subsets, the smallest first."""
-    for size in range(len(names) + 1):
-        yield from combinations(names, size)
+def subsets(differences: Mapping[str, Difference]) -> Iterator[tuple[str, ...]]:
+    """Yield no difference, then all sets of them that hold what is always changed, the smallest first."""
+    fixed = tuple(name for name, difference in differences.items() if difference.always)
+    free = tuple(name for name in differences if name not in fixed)
+    yield ()
+    for size in range(len(free) + 1):
+        for chosen in combinations(free, size):
+            if fixed or chosen:
+                yield (*fixed, *chosen)
 
 
 def counts(side: Side) -> tuple[int, int]:
-    """Return events and patients of a published result, over its rows."""
+    """Return events and patients of a published result, over its rows; events not printed follow from the share."""
     table = evidence.rows()
     names = table["study"] + "." + table["arm"] + "." + table["row"]
     problems = [unknown("row", name, list(names)) for name in side.rows if name not in set(names)]
     if problems:
         raise ContentError(problems)
     mine = table[names.isin(side.rows)]
-    return int(mine["events"].sum()), int(mine["n"].sum())
+    events = mine["events"].fillna((mine["value"] * mine["n"]).round())
+    return int(events.sum()), int(mine["n"].sum())
 
 
 def _shares(item: Contradiction, changed: tuple[str, ...], ensemble: Ensemble, subjects: int, seed: int) -> Floats:
@@ -191,6 +202,13 @@ def _emulated(item: Contradiction, changed: tuple[str, ...]) -> tuple[Emulation,
     data = emulation.model_dump(mode="json", by_alias=True, exclude_none=True)
     for name in changed:
         difference = item.differences[name]
-        data |= difference.changes
+        chosen = _merged(data.get("chosen", []), difference.changes.get("chosen", []))
+        data |= {**difference.changes, "chosen": chosen}
         product = difference.product or product
     return Emulation.model_validate(data), product
+
+
+def _merged(before: list[dict[str, Any]], added: Any) -> list[dict[str, Any]]:
+    """Return conditions with others added, in place of those on the same covariates."""
+    covariates = {condition["covariate"] for condition in added}
+    return [*(condition for condition in before if condition["covariate"] not in covariates), *added]
