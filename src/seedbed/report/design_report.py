@@ -17,6 +17,7 @@ from seedbed.report import catalogue, design_charts, page, theme
 from seedbed.report.blocks import Block, Bullets, Code, Facts, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
 from seedbed.report.design_synopsis import synopsis
+from seedbed.report.study_words import ensemble_fact
 from seedbed.report.theme import Arms
 from seedbed.report.wording import words
 from seedbed.study.design import Design
@@ -542,6 +543,7 @@ def limits(setting: Setting) -> Section:
         (t("design.fact.seed"), str(facts["replicates"]["seed"])),
         (t("design.fact.blocks"), t.count(facts["replicates"]["pool_blocks"])),
         (t("design.fact.follow_up"), t("head.days", days=t.count(facts["pool_follow_up_days"]))),
+        *ensemble_fact(t, facts),
     )
     return Section("limits", t("design.limits.title"), (Bullets(items), Facts(shown), Code(command)))
 

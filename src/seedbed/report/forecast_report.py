@@ -15,6 +15,7 @@ from rich.table import Table as TerminalTable
 from seedbed.report import catalogue, forecast_charts, page
 from seedbed.report.blocks import Block, Facts, Figure, Head, Notice, Paragraph, Section, Table
 from seedbed.report.catalogue import Catalogue
+from seedbed.report.study_words import ensemble_fact
 from seedbed.report.wording import words
 from seedbed.study.forecast import Forecast
 from seedbed.study.forecast.outlook import LOGARITHMIC, SOURCES, by_month
@@ -37,10 +38,11 @@ def head(result: Forecast, t: Catalogue) -> Head:
         (t("axis.arm"), t.name("arm", result.patient.arm)),
         (t("forecast.fact.clock"), t(f"forecast.clock.{result.patient.clock}")),
         (t("forecast.fact.last_day"), t.number(result.patient.last_day, 0)),
+        *ensemble_fact(t, result.facts),
         (t("head.version"), result.facts["seedbed_version"]),
     )
     notices = [Notice(t("forecast.research_title"), t("forecast.research"), "bad")]
-    if not result.facts["calibrated"]:
+    if not result.facts["ensemble"]:
         notices.append(Notice(t("head.uncalibrated_title"), t("forecast.uncalibrated"), "warn"))
     return Head(t("forecast.kicker"), "", facts, tuple(notices))
 

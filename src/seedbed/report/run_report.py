@@ -92,7 +92,7 @@ def head(setting: Setting) -> Head:
         (t("head.date"), (run.manifest.finished or run.manifest.created)[:10]),
     )
     notices = [] if setting.is_calibrated else [Notice(t("head.uncalibrated_title"), t("head.uncalibrated"), "warn")]
-    if not run.fits_model:
+    if not run.manifest.request.ensemble_fits_model:
         notices.append(Notice(t("head.other_model_title"), t("head.other_model", name=run.ensemble), "warn"))
     notices.append(Notice(t("page.purpose"), "", "quiet"))
     return Head(t("head.kicker"), words(run.protocol.get("question", ""), t), facts, tuple(notices))

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import yaml
 
 from seedbed.analysis.survival import kaplan_meier
 from seedbed.errors import RunError
-from seedbed.population.parameter_sets import is_fitted_to
 from seedbed.trial import manifest as manifests
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q95": 0.95}
@@ -62,14 +60,6 @@ class Run:
     def ensemble(self) -> str | None:
         """The name of the calibrated ensemble that was used, None before calibration."""
         return self.manifest.request.ensemble
-
-    @property
-    def fits_model(self) -> bool:
-        """Whether the ensemble was fitted to the model of this run, not to another version of it."""
-        files, model = self.manifest.request.files, f"models/{self.protocol['model']}/"
-        ensemble = yaml.safe_load(files.get(f"ensembles/{self.ensemble}.yaml", "{}"))
-        own = {name.removeprefix(model): text for name, text in files.items() if name.startswith(model)}
-        return is_fitted_to(ensemble, own)
 
     def arm(self, arm: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the endpoint rows of one arm, all columns or some; the table is wide, so some are far cheaper."""

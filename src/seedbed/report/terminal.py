@@ -84,6 +84,6 @@ def _caption(run: Run, t: Catalogue) -> str:
     n = t.count(run.subjects["subject"].nunique())
     done = t("terminal.caption", n=n, seed=run.manifest.request.seed, failed=t.count(run.manifest.n_failed))
     state = "" if run.ensemble else " " + t("terminal.uncalibrated")
-    if not run.fits_model:
+    if not run.manifest.request.ensemble_fits_model:
         state += f"\n{t('head.other_model_title')}"
     return f"{done}{state}\n{t('page.purpose')}"

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from pydantic import Field, ValidationError
 
 from seedbed import __version__
 from seedbed.documents import Content, content_hash
 from seedbed.errors import RunError
+from seedbed.population.parameter_sets import is_fitted_to
 from seedbed.trial import disk
 
 FILE_NAME = "manifest.json"
@@ -48,6 +50,14 @@ class Request(Content):
     def arms(self) -> list[str]:
         """Return the ids of the arms, in the protocol's order."""
         return list(self.inputs["protocol"]["arms"])
+
+    @property
+    def ensemble_fits_model(self) -> bool:
+        """Whether the ensemble was fitted to the model of this run, not to another version of it."""
+        model = f"models/{self.inputs['protocol']['model']}/"
+        ensemble = yaml.safe_load(self.files.get(f"ensembles/{self.ensemble}.yaml", "{}"))
+        own = {name.removeprefix(model): text for name, text in self.files.items() if name.startswith(model)}
+        return is_fitted_to(ensemble, own)
 
     @property
     def fingerprint(self) -> str:

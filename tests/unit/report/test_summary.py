@@ -127,7 +127,7 @@ def test_an_ensemble_fits_only_the_model_it_was_fitted_to(square_run, rate_law, 
         }
     )
     changed = replace(square_run, manifest=square_run.manifest.model_copy(update={"request": request}))
-    assert changed.fits_model is fits
+    assert changed.manifest.request.ensemble_fits_model is fits
     notices = {
         language: [notice.title for notice in run_report.head(Setting.of(changed, catalogue.load(language))).notices]
         for language in catalogue.LANGUAGES

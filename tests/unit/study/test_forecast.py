@@ -61,7 +61,7 @@ def synthetic(plan, n=1500, seed=1):
         cart_tmax_days=10.0,
         il6_peak_pg_ml=100.0,
     )
-    return forecast.VirtualPopulation(subjects, endpoints, zero, days, courses, calibrated=False)
+    return forecast.VirtualPopulation(subjects, endpoints, zero, days, courses)
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,8 @@ class PoolData:
     covariates: pd.DataFrame
     parameter_set: NDArray[np.int64] | None
     follow_up_days: float
+    ensemble: str | None = None
+    ensemble_fits_model: bool = True
 
     @property
     def n(self) -> int:
@@ -86,7 +88,9 @@ class PoolData:
         taken = {field.name: getattr(self.courses, field.name)[:, rows] for field in fields(Courses)}
         sets = None if self.parameter_set is None else self.parameter_set[rows]
         covariates = self.covariates.iloc[rows].reset_index(drop=True)
-        return PoolData(self.arms, self.subjects[rows], Courses(**taken), covariates, sets, self.follow_up_days)
+        return replace(
+            self, subjects=self.subjects[rows], courses=Courses(**taken), covariates=covariates, parameter_set=sets
+        )
 
     def parameter_sets(self, *, at_least: int) -> list[NDArray[np.int64]]:
         """Return the rows of each parameter set that has enough subjects; empty before calibration."""
@@ -252,14 +256,20 @@ def read_runs(plan: Plan, folders: Sequence[Path]) -> PoolData:
     RunError
         A folder is no finished run, or see `from_tables`.
     """
+    from seedbed.trial import manifest
+
     tables: Mapping[str, list[pd.DataFrame]] = {"events": [], "endpoints": [], "subjects": []}
-    horizons = []
+    requests = []
     for folder in folders:
         for name, parts in tables.items():
             parts.append(_read_table(folder, name, plan))
-        horizons.append(_follow_up(folder))
+        requests.append(manifest.read(folder).request)
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
-    return from_tables(plan, joined["events"], joined["endpoints"], joined["subjects"], follow_up_days=min(horizons))
+    horizon = float(min(request.until_days for request in requests))
+    pool = from_tables(plan, joined["events"], joined["endpoints"], joined["subjects"], follow_up_days=horizon)
+    used = sorted({request.ensemble for request in requests if request.ensemble})
+    fits = all(request.ensemble_fits_model for request in requests)
+    return replace(pool, ensemble=", ".join(used) or None, ensemble_fits_model=fits)
 
 
 def _read_table(folder: Path, name: str, plan: Plan) -> pd.DataFrame:
@@ -284,7 +294,3 @@ def _read_columns(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     return pd.read_parquet(path, columns=[name for name in wanted if name in held])
 
 
-def _follow_up(folder: Path) -> float:
-    from seedbed.trial import manifest
-
-    return float(manifest.read(folder).request.until_days)

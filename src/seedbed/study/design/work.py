@@ -281,6 +281,8 @@ def _facts(plan: Plan, pool: PoolData, simulation: Simulator, tables: Mapping[st
         "python": platform.python_version(),
         "pool_subjects": pool.n,
         "pool_follow_up_days": pool.follow_up_days,
+        "ensemble": pool.ensemble,
+        "ensemble_fits_model": pool.ensemble_fits_model,
         "parameter_sets": len(powers),
         "assurance": float(powers.mean()) if len(powers) else None,
         "assurance_se": float(powers.std(ddof=1) / np.sqrt(len(powers))) if len(powers) > 1 else None,

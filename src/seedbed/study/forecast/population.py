@@ -38,7 +38,8 @@ class VirtualPopulation:
     origin : (n,) day 0 of the clock [day from enrollment]
     days : (D,) whole days on the clock
     courses : quantity -> (n, D) what an assay without noise would show, in the unit of the plan; NaN after the end
-    calibrated : whether the run used an ensemble of parameter sets
+    ensemble : calibrated ensemble that the run used, None before calibration
+    ensemble_fits_model : whether it was fitted to this version of the model
     """
 
     subjects: pd.DataFrame
@@ -46,7 +47,8 @@ class VirtualPopulation:
     origin: Floats
     days: Floats
     courses: dict[str, Floats]
-    calibrated: bool
+    ensemble: str | None = None
+    ensemble_fits_model: bool = True
 
     @property
     def n(self) -> int:
@@ -140,7 +142,8 @@ def read(folder: Path, plan: Plan, clock: Clock) -> VirtualPopulation:
     signals = _on_clock(pd.read_parquet(folder / "trajectories.parquet"), endpoints["subject"], origin, days)
     shown = {name: quantity.per_signal * signals[quantity.signal] for name, quantity in plan.quantities.items()}
     shown |= _secreted(plan, held.request, subjects, shown)
-    return VirtualPopulation(subjects, endpoints, origin, days, shown, held.request.ensemble is not None)
+    used = held.request
+    return VirtualPopulation(subjects, endpoints, origin, days, shown, used.ensemble, used.ensemble_fits_model)
 
 
 def _on_clock(courses: pd.DataFrame, subjects: pd.Series, origin: Floats, days: Floats) -> dict[str, Floats]:

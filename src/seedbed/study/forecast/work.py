@@ -154,6 +154,7 @@ def _facts(one: Patient, people: VirtualPopulation, weights: Weights, before: We
         "misfits": dict(weights.misfits),
         "last_day": one.last_day,
         "values": one.n_values,
-        "calibrated": people.calibrated,
+        "ensemble": people.ensemble,
+        "ensemble_fits_model": people.ensemble_fits_model,
         "seedbed_version": __version__,
     }
