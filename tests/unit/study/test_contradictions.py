@@ -34,7 +34,7 @@ def test_conditions_are_added_and_replace_those_on_the_same_covariate():
     changed, _ = study._emulated(item, ("remission", "residue"))
     held = {condition.covariate: condition for condition in changed.chosen}
     assert held["remission_status"].one_of == ("CR",)
-    assert held["tumor_burden_ml"].at_least == pytest.approx(0.01)
+    assert held["tumor_burden_ml"].at_least == pytest.approx(0.001)
     assert held["prior_lines"].at_least == pytest.approx(2)
     assert len(changed.chosen) == len(held)
 
