@@ -1,5 +1,7 @@
 """The command `seedbed design` on a pool that stands ready."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 import typer
@@ -35,7 +37,8 @@ def run_folder(tmp_path, monkeypatch):
     folder.mkdir()
     for name, table in (("events", events), ("endpoints", endpoints), ("subjects", subjects)):
         table.to_parquet(folder / f"{name}.parquet")
-    monkeypatch.setattr(pool, "_follow_up", lambda _folder: 800.0)
+    request = SimpleNamespace(until_days=800.0, ensemble="single_therapies", ensemble_fits_model=False)
+    monkeypatch.setattr(pool, "_request", lambda _folder: request)
     return folder
 
 
@@ -45,7 +48,7 @@ def test_the_command_writes_tables_and_report(application, run_folder, tmp_path)
     found = CliRunner().invoke(application, [*arguments, "--lang", "zh"])
     assert found.exit_code == 0, found.output
     assert "试验成功概率" in found.output
-    assert (out / "report-zh.html").exists()
+    assert "single_therapies（以本模型的另一版本拟合）" in (out / "report-zh.html").read_text(encoding="utf-8")
     assert (out / "design.json").exists()
     table = pd.read_parquet(out / "operating_characteristics.parquet")
     assert {"power", "type_1_error"} <= set(table["characteristic"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from seedbed.errors import RunError, nearest
 from seedbed.study.design.plan import CoPrimary, Plan
+
+if TYPE_CHECKING:
+    from seedbed.trial.manifest import Request
 
 Floats = NDArray[np.float64]
 NEVER = np.inf
@@ -256,20 +260,24 @@ def read_runs(plan: Plan, folders: Sequence[Path]) -> PoolData:
     RunError
         A folder is no finished run, or see `from_tables`.
     """
-    from seedbed.trial import manifest
-
     tables: Mapping[str, list[pd.DataFrame]] = {"events": [], "endpoints": [], "subjects": []}
     requests = []
     for folder in folders:
         for name, parts in tables.items():
             parts.append(_read_table(folder, name, plan))
-        requests.append(manifest.read(folder).request)
+        requests.append(_request(folder))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
     horizon = float(min(request.until_days for request in requests))
     pool = from_tables(plan, joined["events"], joined["endpoints"], joined["subjects"], follow_up_days=horizon)
     used = sorted({request.ensemble for request in requests if request.ensemble})
     fits = all(request.ensemble_fits_model for request in requests)
     return replace(pool, ensemble=", ".join(used) or None, ensemble_fits_model=fits)
+
+
+def _request(folder: Path) -> Request:
+    from seedbed.trial import manifest
+
+    return manifest.read(folder).request
 
 
 def _read_table(folder: Path, name: str, plan: Plan) -> pd.DataFrame:
