@@ -2,7 +2,8 @@
 
 A function made here reads its inputs from the work memory (states at STAGE, time at STAGE_TIME, everything that is
 fixed for a patient at FIXED, what is common to all patients in `shared`), computes each node once, arguments first, the
-nodes of one result after those of another, and stores each result as soon as it is known. A rate law ``k * A / (A + Km)`` becomes::
+nodes of one result after those of another, and stores each result as soon as it is known. A rate law
+``k * A / (A + Km)`` becomes::
 
     %n7 = load <8 x double>, ptr ...        ; A, eight patients
     %n9 = fadd <8 x double> %n7, %n8        ; A + Km

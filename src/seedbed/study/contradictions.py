@@ -2,7 +2,7 @@
 
 The first study is simulated as it was, then with every set of the differences changed to the second study's side. A
 set suffices when the second study's result lies in its 90 % predictive interval and the first one's lies in that of
-the unchanged study. The published results do not tell which differences are at work, so that no set is identified.
+the unchanged study. The published results do not tell which differences are at work: no set is identified.
 """
 
 from __future__ import annotations
